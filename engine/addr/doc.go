@@ -1,0 +1,3 @@
+// Package addr names the nodes of a pipeline: input.raw, stage.bars, stage.bars["2025-01"], publish.core, notify.ops.
+// An address is a comparable value with exactly one spelling. The package refuses to know what a node does.
+package addr

@@ -1,0 +1,76 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/gocty"
+
+	"pipe/engine/addr"
+)
+
+// Def turns a config struct, a schema and a constructor into a Type. The fields of C carry `cty:"name"` tags, one for
+// each attribute and block of the schema; optional attributes without a default need a pointer (or cty.Value).
+type Def[C any] struct {
+	Of    addr.Kind
+	Label string
+	Rev   int
+	Spec  Schema
+	New   func(C) (Runner, error) // validates; mistakes as *AttrError
+}
+
+// Kind implements Type.
+func (d *Def[C]) Kind() addr.Kind { return d.Of }
+
+// Name implements Type.
+func (d *Def[C]) Name() string { return d.Label }
+
+// Revision implements Type.
+func (d *Def[C]) Revision() int { return d.Rev }
+
+// Schema implements Type.
+func (d *Def[C]) Schema() Schema { return d.Spec }
+
+// Decode implements Type.
+func (d *Def[C]) Decode(v cty.Value) (Runner, error) {
+	if err := checkOneOf(d.Spec.Attrs, v); err != nil {
+		return nil, err
+	}
+	var c C
+	if err := gocty.FromCtyValue(v, &c); err != nil {
+		var pe cty.PathError
+		if errors.As(err, &pe) {
+			return nil, &AttrError{Path: pe.Path, Err: errors.New(pe.Error())}
+		}
+		return nil, err
+	}
+	return d.New(c)
+}
+
+func checkOneOf(attrs []Attr, v cty.Value) error {
+	for _, a := range attrs {
+		if len(a.OneOf) == 0 || !v.Type().HasAttribute(a.Name) {
+			continue
+		}
+		got := v.GetAttr(a.Name)
+		if got.IsNull() || got.Type() != cty.String {
+			continue
+		}
+		if !contains(a.OneOf, got.AsString()) {
+			return &AttrError{Path: cty.GetAttrPath(a.Name),
+				Err: fmt.Errorf("%q is not allowed here: use one of %s", got.AsString(), strings.Join(a.OneOf, ", "))}
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
