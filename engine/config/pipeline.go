@@ -28,17 +28,17 @@ type Pipeline struct {
 
 // Settings is the pipe block.
 type Settings struct {
-	State       Backend // type "file" by default, path ".pipe/state"
-	Store       Backend // type "file" by default, path ".pipe/store"
-	Executor    string  // "local"
-	Parallelism int     // 0: not set
-	AllowPaths  []string
+	State       Backend  `json:"state"`                 // type "file" by default, path ".pipe/state"
+	Store       Backend  `json:"store"`                 // type "file" by default, path ".pipe/store"
+	Executor    string   `json:"executor"`              // "local"
+	Parallelism int      `json:"parallelism,omitempty"` // 0: not set
+	AllowPaths  []string `json:"allow_paths,omitempty"`
 }
 
 // Backend is a state or store block.
 type Backend struct {
-	Type string
-	Path string // of type "file": absolute, or relative to the working directory
+	Type string `json:"type"`
+	Path string `json:"path"` // of type "file": absolute, or relative to the working directory
 }
 
 // Variable is a variable with the value it got.
