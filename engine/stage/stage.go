@@ -41,8 +41,19 @@ type Remover interface {
 	Remove(ctx context.Context, env Env, last *artifact.Artifact) error
 }
 
+// Pinner is a Runner that may act only while something outside is still as it was when the plan was made, such as which
+// version is deployed. Pin reads it while planning; it must be quick and create nothing. The value is part of the plan
+// and not of the fingerprint, and comes back as Env.Pinned; Run refuses with ErrStale if it is no longer true.
+type Pinner interface {
+	Pin(ctx context.Context, env Env) (string, error)
+}
+
+// ErrStale says that what a Pinner pinned has changed since the plan was made.
+var ErrStale = errors.New("changed since the plan was made")
+
 // Notifier is what a configured notify block does: it tells somebody. It must carry m.Key to the receiver where the
-// protocol has a place for it, because a message may be sent again after a crash.
+// protocol has a place for it, because a message may be sent again after a crash. It is no node: Run is never called by
+// the engine and returns an error.
 type Notifier interface {
 	Runner
 	Notify(ctx context.Context, env Env, m Message) error
@@ -72,6 +83,7 @@ type Env struct {
 	Roots   []string // absolute; what paths of plan files may touch besides WorkDir
 	Scratch string   // absolute; an empty directory of the node's own, removed afterwards; not the output directory
 	Journal Journal  // for publishes and notifiers; nil elsewhere
+	Pinned  string   // what Pin returned when the plan was made; only for a Pinner, at Run
 	Run     RunInfo
 }
 
