@@ -43,6 +43,8 @@ type Lease interface {
 	AppendAudit(ctx context.Context, line []byte) error
 	// Journal returns the journal of one node's effects.
 	Journal(node addr.Addr) stage.Journal
+	// MoveJournal gives the effects of one node to another, for a node that was renamed. It is safe to repeat.
+	MoveJournal(ctx context.Context, from, to addr.Addr) error
 	// Outbox returns the queue of messages to notifiers.
 	Outbox() Outbox
 	// Release gives the lease back. It is safe to call twice.
@@ -56,8 +58,9 @@ type Outbox interface {
 	Put(ctx context.Context, key string, message json.RawMessage) error
 	// Pending lists what was put and not settled, oldest first.
 	Pending(ctx context.Context) ([]Pending, error)
-	// Settle takes the message out of the queue and records the outcome ("delivered", or why it was given up).
-	Settle(ctx context.Context, key, outcome string) error
+	// Settle takes the messages out of the queue, all or none, and records the outcome ("delivered", or why they were
+	// given up).
+	Settle(ctx context.Context, keys []string, outcome string) error
 }
 
 // Pending is a message in the outbox.

@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+
+	"pipe/engine/addr"
+	"pipe/engine/artifact"
+	"pipe/engine/config"
+	"pipe/engine/diag"
+	"pipe/engine/digest"
+	"pipe/engine/plan"
+	"pipe/engine/stage"
+	"pipe/engine/state"
+)
+
+// observe looks at the world outside: what observers read, what pinners pin, which recorded artifacts are gone and
+// which materialised files were changed.
+func (e *Engine) observe(ctx context.Context, l *Loaded, snap *state.Snapshot, store ArtifactStore, mode plan.Mode) (plan.Observations, hcl.Diagnostics) {
+	o := plan.Observations{Nodes: map[addr.Addr]digest.Digest{}, Pinned: map[addr.Addr]string{},
+		Missing: map[digest.Digest]string{}, Drifted: map[addr.Addr][]plan.Drift{}}
+	var diags hcl.Diagnostics
+	if mode != plan.Destroy {
+		diags = e.observeNodes(ctx, l, &o)
+	}
+	if diags.HasErrors() || mode == plan.Destroy {
+		return o, diags
+	}
+	if err := observeArtifacts(ctx, snap, store, &o); err != nil {
+		return o, fromError("engine.store", "Store cannot be read", err)
+	}
+	if err := e.observeDrift(ctx, l.Pipeline.Settings, snap, store, &o); err != nil {
+		return o, fromError("engine.drift", "Materialised file cannot be read", err)
+	}
+	return o, diags
+}
+
+type sighting struct {
+	digest digest.Digest
+	pinned string
+	diag   *hcl.Diagnostic
+}
+
+// observeNodes asks observers and pinners, several at a time; the answers are in the graph's order.
+func (e *Engine) observeNodes(ctx context.Context, l *Loaded, o *plan.Observations) hcl.Diagnostics {
+	seen := make([]sighting, l.Graph.Len())
+	var g errgroup.Group
+	g.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i := range l.Graph.Len() {
+		n := l.Graph.Node(i)
+		observer, observes := n.Runner.(stage.Observer)
+		pinner, pins := n.Runner.(stage.Pinner)
+		if !observes && !pins {
+			continue
+		}
+		g.Go(func() error {
+			env := e.observerEnv(l.Pipeline, n)
+			var err error
+			if observes {
+				seen[i].digest, err = observer.Observe(ctx, env)
+			}
+			if err == nil && pins {
+				seen[i].pinned, err = pinner.Pin(ctx, env)
+			}
+			if err != nil {
+				seen[i].diag = observationDiagnostic(n, err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // errors are in seen
+	var diags hcl.Diagnostics
+	for i, s := range seen {
+		n := l.Graph.Node(i)
+		if s.diag != nil {
+			diags = append(diags, s.diag)
+		}
+		if s.digest != "" {
+			o.Nodes[n.Addr] = s.digest
+		}
+		if s.pinned != "" {
+			o.Pinned[n.Addr] = s.pinned
+		}
+	}
+	return diags
+}
+
+func observationDiagnostic(n *config.Node, err error) *hcl.Diagnostic {
+	subject := n.Range
+	var attr *stage.AttrError
+	if errors.As(err, &attr) {
+		if r, ok := n.AttrRange(attr.Path); ok {
+			subject = r
+		}
+	}
+	return diag.Error("engine.observe", &subject, "Input cannot be read", "%s: %s", n.Addr, sentence(err.Error()))
+}
+
+func (e *Engine) observerEnv(p *config.Pipeline, n *config.Node) stage.Env {
+	return stage.Env{Log: e.Log.Named(n.Addr.String()), Now: e.Now, Getenv: e.Getenv, WorkDir: e.WorkDir, Roots: e.roots(p.Settings),
+		Run: stage.RunInfo{Pipeline: p.Name, Environment: p.Environment, Node: n.Addr}}
+}
+
+// observeArtifacts finds recorded artifacts that the store no longer holds whole.
+func observeArtifacts(ctx context.Context, snap *state.Snapshot, store ArtifactStore, o *plan.Observations) error {
+	for _, entry := range snap.Entries {
+		if _, seen := o.Missing[entry.Artifact]; seen {
+			continue
+		}
+		_, err := store.Get(ctx, entry.Artifact)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, artifact.ErrNotFound) {
+			return err
+		}
+		why := "it is no longer in the store"
+		var corrupt *artifact.CorruptError
+		if errors.As(err, &corrupt) {
+			why = "its stored content was changed or damaged"
+		}
+		o.Missing[entry.Artifact] = why
+	}
+	return nil
+}
+
+// observeDrift compares materialised files with what was put there.
+func (e *Engine) observeDrift(ctx context.Context, s config.Settings, snap *state.Snapshot, store ArtifactStore, o *plan.Observations) error {
+	env := stage.Env{WorkDir: e.WorkDir, Roots: e.roots(s)}
+	for a, entry := range snap.Entries {
+		if _, gone := o.Missing[entry.Artifact]; gone {
+			continue
+		}
+		for _, m := range entry.Materialized {
+			abs, err := env.Path(m.Path)
+			if err != nil {
+				return err
+			}
+			same, err := store.Same(ctx, m.File, abs)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			if same {
+				continue
+			}
+			d := plan.Drift{Path: m.Path, Want: m.File.Digest}
+			if found, _, err := digest.File(abs); err == nil {
+				d.Found = found
+			}
+			o.Drifted[a] = append(o.Drifted[a], d)
+		}
+	}
+	return nil
+}
