@@ -1,0 +1,127 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Missing returns how many trailing elements of path do not exist yet, so that exactly those can be taken away again.
+func Missing(path string) (int, error) {
+	for n := 0; ; n++ {
+		_, err := os.Lstat(path)
+		if err == nil {
+			return n, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return n, nil
+		}
+		path = parent
+	}
+}
+
+// MkdirAll creates path and its missing parents with the given mode, whatever the umask, and syncs every directory that
+// got a new name.
+func MkdirAll(path string, mode fs.FileMode) error {
+	info, err := os.Stat(path)
+	if err == nil {
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", path)
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := MkdirAll(parent, mode); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, mode); err != nil {
+		if errors.Is(err, fs.ErrExist) { // somebody else was faster
+			return nil
+		}
+		return err
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
+// RemoveEmpty removes path and its parents, n directories at most, as long as they are empty.
+func RemoveEmpty(path string, n int) error {
+	for ; n > 0; n-- {
+		entries, err := os.ReadDir(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case len(entries) > 0:
+			return nil
+		default:
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		path = filepath.Dir(path)
+	}
+	return nil
+}
+
+// Create writes what r holds to a new file and syncs it. It fails if the file exists; a file that could not be written
+// whole is removed.
+func Create(path string, r io.Reader, mode fs.FileMode) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			_ = os.Remove(path)
+		}
+	}()
+	if _, err := io.Copy(f, r); err != nil {
+		return err
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// SyncTree syncs every directory below and including path, the deepest first.
+func SyncTree(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := SyncTree(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return SyncDir(path)
+}
