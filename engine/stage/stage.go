@@ -48,6 +48,10 @@ type Pinner interface {
 	Pin(ctx context.Context, env Env) (string, error)
 }
 
+// ErrChanged says that what an Observer digested while planning has changed since. Run returns it when what it reads no
+// longer has the digest Env.Observed, so that a plan never runs on anything but what it was made for.
+var ErrChanged = errors.New("changed since it was planned")
+
 // ErrStale says that what a Pinner pinned has changed since the plan was made.
 var ErrStale = errors.New("changed since the plan was made")
 
@@ -76,15 +80,16 @@ type Message struct {
 
 // Env is all of the world that a runner may touch.
 type Env struct {
-	Log     hclog.Logger
-	Now     func() time.Time
-	Getenv  func(name string) (string, bool)
-	WorkDir string   // absolute; relative paths of plan files are relative to it
-	Roots   []string // absolute; what paths of plan files may touch besides WorkDir
-	Scratch string   // absolute; an empty directory of the node's own, removed afterwards; not the output directory
-	Journal Journal  // for publishes and notifiers; nil elsewhere
-	Pinned  string   // what Pin returned when the plan was made; only for a Pinner, at Run
-	Run     RunInfo
+	Log      hclog.Logger
+	Now      func() time.Time
+	Getenv   func(name string) (string, bool)
+	WorkDir  string        // absolute; relative paths of plan files are relative to it
+	Roots    []string      // absolute; what paths of plan files may touch besides WorkDir
+	Scratch  string        // absolute; an empty directory of the node's own, removed afterwards; not the output directory
+	Journal  Journal       // for publishes and notifiers; nil elsewhere
+	Observed digest.Digest // what Observe returned when the plan was made; only for an Observer, at Run; "" if unknown
+	Pinned   string        // what Pin returned when the plan was made; only for a Pinner, at Run
+	Run      RunInfo
 }
 
 // RunInfo says on whose behalf a node runs. It must not influence the content of a stage's artifact.
