@@ -29,9 +29,10 @@ type Store interface {
 	Remember(ctx context.Context, fingerprint, id digest.Digest) error
 }
 
-// Same reports whether the file at path is the content of f, cheaply where it shares storage with the store.
-// Stores implement it to find drift of materialised files.
+// Comparer finds drift of materialised files.
 type Comparer interface {
+	// Same reports whether the file at path is the content of f, cheaply where it shares storage with the store. A path
+	// where there is no regular file is not the same and no error.
 	Same(ctx context.Context, f File, path string) (bool, error)
 }
 
