@@ -1,0 +1,4 @@
+package files
+
+// TemporaryName is where an attempt of the node writes, below the root.
+var TemporaryName = temporaryName
