@@ -13,9 +13,10 @@ import (
 
 // Errors of stores.
 var (
-	ErrLocked = errors.New("the state is locked")
-	ErrStale  = errors.New("the state has changed")
-	ErrLost   = errors.New("the lease on the state was lost")
+	ErrLocked  = errors.New("the state is locked")
+	ErrStale   = errors.New("the state has changed")
+	ErrLost    = errors.New("the lease on the state was lost")
+	ErrDamaged = errors.New("the state is damaged")
 )
 
 // FormatVersion is the version of the state's JSON form.

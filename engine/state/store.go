@@ -28,6 +28,13 @@ type Store interface {
 	History(ctx context.Context) ([]Saved, error)
 }
 
+// Forcer is a Lease that can write over a state that is damaged, or of another lineage.
+type Forcer interface {
+	// Force replaces whatever is stored by s, with a serial above every serial that is known to have been written, so that
+	// no plan made before fits any more. The lineage of s stays.
+	Force(ctx context.Context, s *Snapshot) error
+}
+
 // Saved is an earlier snapshot.
 type Saved struct {
 	Serial int64
