@@ -58,7 +58,8 @@ type Node struct {
 	DependsOn    []addr.Addr     // sorted
 	Expectations []check.Expectation
 	Options      Options
-	Range        hcl.Range // of the block's header
+	Range        hcl.Range            // of the block's header
+	AttrRanges   map[string]hcl.Range // of the attributes' expressions
 }
 
 // Edge is one data dependency.

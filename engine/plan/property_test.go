@@ -175,6 +175,7 @@ func TestApplyThenPlanIsEmpty(t *testing.T) {
 
 func TestOrderOfBlocksDoesNotMatter(t *testing.T) {
 	each(t, func(t *testing.T, r *rand.Rand, w *world) {
+		w.nodes = sortedNodes(w.nodes)
 		want, _ := w.plan(t).Encode()
 		shuffled := append([]*config.Node(nil), w.nodes...)
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"pipe/engine/addr"
+	"pipe/engine/diag"
+)
+
+// topLevel is the blocks of all plan files by type, in the order of files and lines.
+type topLevel struct {
+	pipe      []*hclsyntax.Block
+	variables []*hclsyntax.Block
+	locals    []*hclsyntax.Block
+	nodes     []*hclsyntax.Block // input, stage, publish, notify
+	outputs   []*hclsyntax.Block
+}
+
+func (t topLevel) any() bool {
+	return len(t.pipe)+len(t.variables)+len(t.locals)+len(t.nodes)+len(t.outputs) > 0
+}
+
+// labelsOf names the labels that each type of block has.
+func labelsOf(blockType string) ([]string, bool) {
+	switch blockType {
+	case "pipe", "locals":
+		return nil, true
+	case "variable", "output", string(addr.Input):
+		return []string{"name"}, true
+	case string(addr.Stage), string(addr.Publish), string(addr.Notify):
+		return []string{"type", "name"}, true
+	}
+	return nil, false
+}
+
+func blockTypes() []string {
+	return []string{"pipe", "variable", "locals", "input", "stage", "publish", "notify", "output"}
+}
+
+// collect sorts the blocks of one file.
+func (l *loader) collect(body *hclsyntax.Body) {
+	for _, a := range sortedAttrs(body.Attributes) {
+		l.errorf("config.unexpected_attribute", a.NameRange, "Attribute outside of a block",
+			"A plan file has blocks at its top level and no attributes. Put %q into a locals block to use it as local.%s.",
+			a.Name, a.Name)
+	}
+	for _, b := range body.Blocks {
+		labels, ok := labelsOf(b.Type)
+		if !ok {
+			l.unknownBlock(b)
+			continue
+		}
+		if !l.checkLabels(b, labels) {
+			continue
+		}
+		switch b.Type {
+		case "pipe":
+			l.top.pipe = append(l.top.pipe, b)
+		case "variable":
+			l.top.variables = append(l.top.variables, b)
+		case "locals":
+			l.top.locals = append(l.top.locals, b)
+		case "output":
+			l.top.outputs = append(l.top.outputs, b)
+		default:
+			l.top.nodes = append(l.top.nodes, b)
+		}
+	}
+}
+
+func (l *loader) unknownBlock(b *hclsyntax.Block) {
+	switch b.Type {
+	case "module", "moved", "removed", "import", "check":
+		what := map[string]string{
+			"module":  "Put the blocks of the module into this directory: all its *.hcl files are one plan.",
+			"moved":   "A rename costs no recomputation without it, because the keys of the cache are free of names.",
+			"removed": "Delete the block instead: the next plan shows what is deleted.",
+			"import":  "An input block with a path reads what exists already.",
+			"check":   "Assertions on data are expect blocks in the node whose artifact they are about.",
+		}
+		l.errorf("config.unsupported_block", b.TypeRange, "Block type not supported yet",
+			"%s blocks are not part of the language yet. %s", b.Type, what[b.Type])
+		return
+	}
+	l.errorf("config.unknown_block", b.TypeRange, "Unknown block type",
+		"There is no block type %q.%s A plan file has the blocks %s.",
+		b.Type, diag.DidYouMean(b.Type, blockTypes()), strings.Join(blockTypes(), ", "))
+}
+
+// checkLabels reports whether b has the labels that its type wants, and whether its name can be one.
+func (l *loader) checkLabels(b *hclsyntax.Block, want []string) bool {
+	if len(b.Labels) != len(want) {
+		l.errorf("config.labels", b.DefRange(), "Wrong labels of a block", "Write %s: %s.",
+			blockShape(b.Type, want), labelCount(len(want), len(b.Labels)))
+		return false
+	}
+	if len(want) == 0 {
+		return true
+	}
+	if name := b.Labels[len(want)-1]; !addr.ValidName(name) {
+		l.errorf("config.name", b.LabelRanges[len(want)-1], "Invalid name",
+			"%q cannot be a name: a name has letters, digits, _ and -, and starts with a letter or _.", name)
+		return false
+	}
+	return true
+}
+
+func blockShape(blockType string, labels []string) string {
+	s := blockType
+	for _, label := range labels {
+		s += ` "` + label + `"`
+	}
+	return s + " { … }"
+}
+
+func labelCount(want, got int) string {
+	switch want {
+	case 0:
+		return fmt.Sprintf("the block has no labels, but %d were given", got)
+	case 1:
+		return fmt.Sprintf("the block has one label, its name, but %d were given", got)
+	}
+	return fmt.Sprintf("the block has two labels, its type and its name, but %d were given", got)
+}
+
+// sortedAttrs returns attributes in the order of their places, so that diagnostics have one order.
+func sortedAttrs(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
+	list := make([]*hclsyntax.Attribute, 0, len(attrs))
+	for _, a := range attrs {
+		list = append(list, a)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].NameRange.Start.Byte < list[j].NameRange.Start.Byte })
+	return list
+}
+
+// duplicate says that a second block or attribute has a name that is taken.
+func (l *loader) duplicate(what string, at, first hcl.Range) {
+	l.errorf("config.duplicate", at, "Duplicate name",
+		"%s is declared twice: first at %s, line %d. Names are unique. Rename one of the two.",
+		what, first.Filename, first.Start.Line)
+}
