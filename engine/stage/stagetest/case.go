@@ -3,9 +3,11 @@ package stagetest
 import (
 	"os"
 	"path/filepath"
+	"sort"
 	"testing"
 
 	"pipe/engine/artifact"
+	"pipe/engine/digest"
 	"pipe/engine/stage"
 )
 
@@ -35,6 +37,16 @@ func Table(name, content string, rows int64) Upstream {
 	return Upstream{Files: map[string]string{name: content}, Info: artifact.Info{Main: name, Rows: rows}}
 }
 
+// Artifact returns the manifest.
+func (u Upstream) Artifact() *artifact.Artifact {
+	a := &artifact.Artifact{Info: u.Info}
+	for name, content := range u.Files {
+		a.Files = append(a.Files, artifact.File{Path: name, Digest: digest.Bytes([]byte(content)), Size: int64(len(content))})
+	}
+	sort.Slice(a.Files, func(i, j int) bool { return a.Files[i].Path < a.Files[j].Path })
+	return a
+}
+
 // Result is what one run left.
 type Result struct {
 	artifact.Info
@@ -53,7 +65,7 @@ func (r Result) File(t *testing.T, name string) string {
 	return string(b)
 }
 
-// Input returns the result as an upstream of another type's case.
+// AsUpstream returns the result as an upstream of another type's case.
 func (r Result) AsUpstream(t *testing.T) Upstream {
 	t.Helper()
 	u := Upstream{Files: map[string]string{}, Info: r.Info}

@@ -18,7 +18,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"pipe/engine/addr"
-	"pipe/engine/artifact"
 	"pipe/engine/digest"
 	"pipe/engine/stage"
 )
@@ -153,13 +152,10 @@ func (c Case) inputs(t *testing.T, place string, refs []stage.Ref) stage.Inputs 
 			t.Fatalf("the case has no upstream %s", ref.Address)
 		}
 		dir := mkdir(t, place, fmt.Sprintf("in%d", i))
-		a := &artifact.Artifact{Info: u.Info}
 		for name, content := range u.Files {
 			write(t, filepath.Join(dir, filepath.FromSlash(name)), content)
-			a.Files = append(a.Files, artifact.File{Path: name, Digest: digest.Bytes([]byte(content)), Size: int64(len(content))})
 		}
-		sort.Slice(a.Files, func(i, j int) bool { return a.Files[i].Path < a.Files[j].Path })
-		in = append(in, stage.Input{Label: ref.Label, Artifact: a, Dir: dir})
+		in = append(in, stage.Input{Label: ref.Label, Artifact: u.Artifact(), Dir: dir})
 	}
 	return in
 }
