@@ -33,7 +33,9 @@ func single(tokens []token, query string) ([]token, string, error) {
 	}
 }
 
-func changes(t token) bool { return t.is("insert") || t.is("update") || t.is("delete") || t.is("merge") }
+func changes(t token) bool {
+	return t.is("insert") || t.is("update") || t.is("delete") || t.is("merge")
+}
 
 // endsOrdered reports whether the whole result has an ORDER BY.
 func endsOrdered(tokens []token) bool {
