@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"pipe/engine/plan"
+	"pipe/engine/view"
+)
+
+type planFlags struct {
+	out         string
+	format      string
+	detailed    bool
+	refreshOnly bool
+	destroy     bool
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan [PATH]",
+		Short: "Show what apply would do and why, and touch nothing",
+		Args:  between(0, 1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return a.runPlan(cmd, first(args), f) },
+	}
+	cmd.Flags().StringVar(&f.out, "out", "", "write the plan to `file`, to be applied later as it is")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, or json: the canonical bytes that the identity is the SHA-256 of")
+	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
+	cmd.Flags().BoolVar(&f.refreshOnly, "refresh-only", false, "only put back materialised files that were changed or removed")
+	cmd.Flags().BoolVar(&f.destroy, "destroy", false, "plan to remove everything")
+	return cmd
+}
+
+func (f planFlags) mode() (plan.Mode, error) {
+	switch {
+	case f.refreshOnly && f.destroy:
+		return "", usagef("--refresh-only and --destroy exclude each other")
+	case f.refreshOnly:
+		return plan.RefreshOnly, nil
+	case f.destroy:
+		return plan.Destroy, nil
+	}
+	return plan.Normal, nil
+}
+
+func (a *app) runPlan(cmd *cobra.Command, path string, f planFlags) error {
+	mode, err := f.mode()
+	if err != nil {
+		return err
+	}
+	switch f.format {
+	case "text", "json":
+	case "markdown", "html":
+		return usagef("--format %s is not part of this version: use text or json", f.format)
+	default:
+		return usagef("--format %s: use text or json", f.format)
+	}
+	_, _, p, err := a.plan(cmd.Context(), path, mode)
+	if err != nil {
+		return err
+	}
+	if f.out != "" {
+		if err := a.savePlan(p, f.out); err != nil {
+			return err
+		}
+	}
+	if err := a.showPlan(p, f); err != nil {
+		return err
+	}
+	if f.detailed && p.HasChanges() {
+		return done{ExitChanges}
+	}
+	return nil
+}
+
+func (a *app) savePlan(p *plan.Plan, out string) error {
+	b, err := p.Encode()
+	if err != nil {
+		return err
+	}
+	path, err := a.path(out)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usagef("--out %s: that is a directory", out)
+	}
+	if filepath.Ext(path) == ".hcl" {
+		return usagef("--out %s: a name that ends in .hcl is a plan file's, choose another", out)
+	}
+	if err := writeFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("--out %s: %w", out, err)
+	}
+	return nil
+}
+
+// showPlan writes a plan in the form that was asked for.
+func (a *app) showPlan(p *plan.Plan, f planFlags) error {
+	switch {
+	case f.format == "json":
+		b, err := p.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(b)
+		return err
+	case a.json:
+		view.NewJSONLines(a.stdout).Plan(p)
+		return nil
+	}
+	view.Plan(a.stdout, p, a.style())
+	if f.out != "" {
+		fmt.Fprintf(a.stdout, "\nThe plan is saved in %s. Apply exactly it with:  pipe apply %s\n", f.out, f.out)
+	}
+	return nil
+}

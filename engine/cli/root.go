@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// run builds the commands, runs the one that the arguments name and reports its error.
+func run(ctx context.Context, args []string, d Deps) Exit {
+	a := &app{deps: d, stderr: d.Stderr}
+	out := bufio.NewWriterSize(d.Stdout, 64<<10)
+	a.stdout, a.flush = out, out.Flush
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(d.Stdin)
+	root.SetOut(out)
+	root.SetErr(d.Stderr)
+	err := root.ExecuteContext(ctx)
+	if flushErr := out.Flush(); err == nil && flushErr != nil {
+		err = fmt.Errorf("write to standard output: %w", flushErr)
+	}
+	a.report(err)
+	return exitOf(err)
+}
+
+// root is the command pipe with all commands below it.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pipe",
+		Short: "Declarative pipelines for data and models",
+		Long: `pipe runs declarative pipelines for data and models: it plans what would run and why, runs exactly that,
+never does unchanged work twice, and keeps bad data and bad models away from what you publish.
+
+Start with:  pipe init && pipe plan && pipe apply`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       a.deps.Version,
+		Args:          unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(a.stderr)
+			_ = cmd.Help() // writes to a stream that may be closed
+			return done{ExitUsage}
+		},
+	}
+	root.SetVersionTemplate("pipe {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, err) })
+	root.SetUsageTemplate(strings.TrimRight(root.UsageTemplate(), "\n") + "{{if not .HasParent}}\n\nExit codes:\n" + exits() + "{{end}}\n")
+	a.globalFlags(root.PersistentFlags())
+	for _, c := range []*cobra.Command{
+		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(),
+		a.showCommand(), a.whyCommand(), a.graphCommand(), a.checkCommand(), a.stateCommand(), a.auditCommand(),
+		a.storeCommand(), a.versionCommand(),
+	} {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// unknownCommand refuses arguments that name no command.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", similar[0])
+	}
+	return usagef("unknown command %q for %q%s", args[0], cmd.CommandPath(), hint)
+}
+
+// group is a command that has commands below it and does nothing itself.
+func (a *app) group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{Use: use, Short: short, Args: unknownCommand, SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(a.stderr)
+			_ = cmd.Help() // writes to a stream that may be closed
+			return done{ExitUsage}
+		}}
+	g.AddCommand(commands...)
+	return g
+}
+
+// withUsage is an error that is shown with the command's usage line.
+func withUsage(cmd *cobra.Command, err error) error {
+	var u usage
+	if !errors.As(err, &u) {
+		err = usage{err}
+	}
+	return fmt.Errorf("%w\n\nUsage:\n  %s\n\nRun '%s --help' for the flags", err, cmd.UseLine(), cmd.CommandPath())
+}
+
+// between accepts from min to max arguments.
+func between(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return withUsage(cmd, usagef("%s needs %s, and got %d", cmd.CommandPath(), plural(least, "argument"), len(args)))
+		case len(args) > most:
+			return withUsage(cmd, usagef("%s takes at most %s, and got %d", cmd.CommandPath(), plural(most, "argument"), len(args)))
+		}
+		return nil
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
