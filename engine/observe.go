@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
 	"pipe/engine/addr"
@@ -93,9 +94,9 @@ func (e *Engine) observeNodes(ctx context.Context, l *Loaded, o *plan.Observatio
 func observationDiagnostic(n *config.Node, err error) *hcl.Diagnostic {
 	subject := n.Range
 	var attr *stage.AttrError
-	if errors.As(err, &attr) {
-		if r, ok := n.AttrRange(attr.Path); ok {
-			subject = r
+	if errors.As(err, &attr) && len(attr.Path) > 0 {
+		if step, ok := attr.Path[0].(cty.GetAttrStep); ok && n.AttrRanges[step.Name].Filename != "" {
+			subject = n.AttrRanges[step.Name]
 		}
 	}
 	return diag.Error("engine.observe", &subject, "Input cannot be read", "%s: %s", n.Addr, sentence(err.Error()))
