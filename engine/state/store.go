@@ -44,7 +44,8 @@ type Saved struct {
 // Lease is the exclusive right to write.
 type Lease interface {
 	// Write replaces the snapshot durably, raising its serial by one (and giving a lineage at the first write).
-	// ErrLost if the lease is no longer held, ErrStale if the stored serial is not s.Serial.
+	// ErrLost if the lease is no longer held, ErrStale if the stored serial is not s.Serial. An entry that was written is
+	// not to be changed afterwards but replaced by another: the store may remember its encoding.
 	Write(ctx context.Context, s *Snapshot) error
 	// AppendAudit appends one line to the audit log durably.
 	AppendAudit(ctx context.Context, line []byte) error

@@ -36,6 +36,9 @@ type lease struct {
 	journal  *journal // likewise
 	outbox   *outbox
 
+	encoding sync.Mutex
+	encoder  encoder
+
 	busy busy // effects that somebody acts on
 }
 

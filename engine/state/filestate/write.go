@@ -40,7 +40,7 @@ func (l *lease) Write(ctx context.Context, s *state.Snapshot) error {
 	if next.Lineage == "" {
 		next.Lineage = rand.Text()
 	}
-	raw, err := Encode(&next)
+	raw, err := l.encode(&next)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,13 @@ func (l *lease) Write(ctx context.Context, s *state.Snapshot) error {
 	}
 	s.FormatVersion, s.Serial, s.Lineage = next.FormatVersion, next.Serial, next.Lineage
 	return nil
+}
+
+// encode keeps what it has encoded for the next write.
+func (l *lease) encode(s *state.Snapshot) ([]byte, error) {
+	l.encoding.Lock()
+	defer l.encoding.Unlock()
+	return l.encoder.encode(s)
 }
 
 // Force implements state.Forcer. What it replaces is kept as state.json.damaged if it can't be read.
