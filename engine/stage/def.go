@@ -39,7 +39,7 @@ func (d *Def[C]) Decode(v cty.Value) (Runner, error) {
 		return nil, err
 	}
 	var c C
-	if err := gocty.FromCtyValue(v, &c); err != nil {
+	if err := gocty.FromCtyValue(withoutNullCapsules(v), &c); err != nil {
 		var pe cty.PathError
 		if errors.As(err, &pe) {
 			return nil, &AttrError{Path: pe.Path, Err: errors.New(pe.Error())}
@@ -47,6 +47,24 @@ func (d *Def[C]) Decode(v cty.Value) (Runner, error) {
 		return nil, err
 	}
 	return d.New(c)
+}
+
+// withoutNullCapsules gives references and secrets that are not set the type of nothing in particular, because gocty takes
+// no null of a capsule type, not even into a pointer.
+func withoutNullCapsules(v cty.Value) cty.Value {
+	if v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() {
+		return v
+	}
+	attrs := v.AsValueMap()
+	for name, x := range attrs {
+		switch {
+		case x.Type().IsCapsuleType() && x.IsNull():
+			attrs[name] = cty.NullVal(cty.DynamicPseudoType)
+		case x.Type().IsObjectType():
+			attrs[name] = withoutNullCapsules(x)
+		}
+	}
+	return cty.ObjectVal(attrs)
 }
 
 func checkOneOf(attrs []Attr, v cty.Value) error {
