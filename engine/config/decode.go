@@ -338,7 +338,7 @@ func (l *loader) noLabels(n *hclsyntax.Block) {
 func (l *loader) typeError(b *block, ev evaluation, err error) {
 	var attr *stage.AttrError
 	if !errors.As(err, &attr) || len(attr.Path) == 0 {
-		l.errorf("config.bad_value", b.at, "Invalid value", "%s.", sentence(err.Error()))
+		l.errorf("config.bad_value", b.at, "Invalid value", "%s", sentence(err.Error()))
 		return
 	}
 	at, origin := l.refRange(b, attr.Path, ev)

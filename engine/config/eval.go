@@ -115,8 +115,17 @@ func (l *loader) wrongType(a *hclsyntax.Attribute, ty cty.Type, v cty.Value, err
 		l.add(d)
 		return
 	}
-	l.errorf("config.bad_type", at, "Wrong type of a value", "%s takes %s: %s.%s",
-		a.Name, friendly(ty), convertMessage(err), originOf(part))
+	l.errorf("config.bad_type", at, "Wrong type of a value", "%s takes %s: %s%s.%s",
+		a.Name, friendly(ty), convertMessage(err), given(part), originOf(part))
+}
+
+// given spells a short text or number that does not fit.
+func given(v cty.Value) string {
+	v, _ = v.UnmarkDeep()
+	if !v.IsKnown() || v.IsNull() || v.Type() != cty.String || len(v.AsString()) > 60 {
+		return ""
+	}
+	return fmt.Sprintf(", and this is %q", v.AsString())
 }
 
 // pathOf is the path inside the value that a conversion error is about.
@@ -180,7 +189,7 @@ func (l *loader) explain(d *hcl.Diagnostic) *hcl.Diagnostic {
 	if missing := l.missingKey(d); missing != nil {
 		return missing
 	}
-	for _, expr := range operands(d.Expression) {
+	for _, expr := range append([]hcl.Expression{d.Expression}, operands(d.Expression)...) {
 		v, diags := expr.Value(d.EvalContext)
 		if diags.HasErrors() {
 			continue
@@ -294,10 +303,15 @@ func containsCapsule(v cty.Value) bool {
 	return holds(v.Type(), stage.HandleType) || holds(v.Type(), stage.SecretType)
 }
 
-// sentence makes a sentence of an error's text, without a full stop.
+// sentence makes a sentence of an error's text. A first word that is a name stays as it is.
 func sentence(s string) string {
-	s = strings.TrimSuffix(s, ".")
 	if s == "" {
+		return s
+	}
+	if !strings.HasSuffix(s, "?") {
+		s = strings.TrimSuffix(s, ".") + "."
+	}
+	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(first, "._:/\\\"(") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

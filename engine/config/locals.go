@@ -19,12 +19,13 @@ const (
 )
 
 type local struct {
-	name  string
-	attr  *hclsyntax.Attribute
-	deps  []*local
-	phase phase
-	state uint8 // of the walk in evalLocal
-	value cty.Value
+	name   string
+	attr   *hclsyntax.Attribute
+	deps   []*local
+	phase  phase
+	state  uint8 // of the walk in evalLocal
+	cyclic bool  // reported already, and left unknown
+	value  cty.Value
 }
 
 const (
@@ -106,6 +107,7 @@ func (l *loader) localCycle(path []*local, back *local) {
 	}
 	var names []string
 	for _, lo := range path[i:] {
+		lo.cyclic = true
 		names = append(names, "local."+lo.name)
 	}
 	names = append(names, "local."+back.name)
@@ -142,6 +144,9 @@ func (l *loader) evalLocal(lo *local, reach reach) {
 		return
 	}
 	lo.state = settled
+	if lo.cyclic {
+		return
+	}
 	ev := l.static("locals", reach)
 	if len(lo.deps) > 0 {
 		vals := make(map[string]cty.Value, len(lo.deps))

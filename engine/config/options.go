@@ -227,7 +227,7 @@ func (l *loader) expectFiles(b *block, in instance, n *Node) bool {
 		}
 		s := l.suite(f)
 		if s.err != nil {
-			l.errorf("config.suite", a.Expr.Range(), "Invalid suite of expectations", "%s.", sentence(s.err.Error()))
+			l.errorf("config.suite", a.Expr.Range(), "Invalid suite of expectations", "%s", sentence(s.err.Error()))
 			return false
 		}
 		n.Expectations = append(n.Expectations, s.list...)
@@ -287,7 +287,7 @@ func (l *loader) expect(e *hclsyntax.Block, ev evaluation) (check.Expectation, b
 				at = e.Body.Attributes[s.Name].Expr.Range()
 			}
 		}
-		l.errorf("config.expectation", at, "Expectation that can't hold", "%s.", sentence(err.Error()))
+		l.errorf("config.expectation", at, "Expectation that can't hold", "%s", sentence(err.Error()))
 		return check.Expectation{}, false
 	}
 	one.Source = fmt.Sprintf("%s:%d", e.TypeRange.Filename, e.TypeRange.Start.Line)

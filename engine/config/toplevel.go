@@ -121,11 +121,11 @@ func blockShape(blockType string, labels []string) string {
 func labelCount(want, got int) string {
 	switch want {
 	case 0:
-		return fmt.Sprintf("the block has no labels, but %d were given", got)
+		return fmt.Sprintf("the block has no labels, and here are %d", got)
 	case 1:
-		return fmt.Sprintf("the block has one label, its name, but %d were given", got)
+		return fmt.Sprintf("the block has one label, its name, and here are %d", got)
 	}
-	return fmt.Sprintf("the block has two labels, its type and its name, but %d were given", got)
+	return fmt.Sprintf("the block has two labels, its type and its name, and the number of labels here is %d", got)
 }
 
 // sortedAttrs returns attributes in the order of their places, so that diagnostics have one order.
@@ -141,6 +141,6 @@ func sortedAttrs(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
 // duplicate says that a second block or attribute has a name that is taken.
 func (l *loader) duplicate(what string, at, first hcl.Range) {
 	l.errorf("config.duplicate", at, "Duplicate name",
-		"%s is declared twice: first at %s, line %d. Names are unique. Rename one of the two.",
+		"%s stands here twice: first at %s, line %d. Names are unique. Rename one of the two.",
 		what, first.Filename, first.Start.Line)
 }

@@ -27,7 +27,7 @@ func (l *loader) requiredVersion() bool {
 		holds, err := satisfies(l.opts.Version, v.AsString())
 		switch {
 		case err != nil:
-			l.errorf("config.version", a.Expr.Range(), "Invalid version constraint", "%s.", sentence(err.Error()))
+			l.errorf("config.version", a.Expr.Range(), "Invalid version constraint", "%s", sentence(err.Error()))
 			ok = false
 		case !holds:
 			l.errorf("config.version", a.Expr.Range(), "Unsupported version of pipe",
