@@ -3,6 +3,7 @@ package check
 import (
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -30,20 +31,24 @@ type Def struct {
 
 // Lookup returns the expectation called name. The prefix "expect_" of other tools' suites may stand before it.
 func Lookup(name string) (Def, bool) {
-	name = strings.TrimPrefix(name, "expect_")
-	for _, d := range vocabulary() {
-		if d.Name == name {
-			return d, true
-		}
-	}
-	return Def{}, false
+	d, ok := byName()[strings.TrimPrefix(name, "expect_")]
+	return d, ok
 }
+
+// byName is the vocabulary, made when it is first needed.
+var byName = sync.OnceValue(func() map[string]Def {
+	m := map[string]Def{}
+	for _, d := range vocabulary() {
+		m[d.Name] = d
+	}
+	return m
+})
 
 // Names lists the vocabulary, sorted.
 func Names() []string {
 	var names []string
-	for _, d := range vocabulary() {
-		names = append(names, d.Name)
+	for name := range byName() {
+		names = append(names, name)
 	}
 	sort.Strings(names)
 	return names
