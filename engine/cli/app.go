@@ -30,29 +30,58 @@ type app struct {
 	flush  func() error
 	stderr io.Writer
 
-	env         string
-	vars        []string
-	varFiles    []string
-	targets     []string
-	replace     []string
-	parallelism int
-	lockTimeout time.Duration
-	json        bool
-	noColor     bool
-	chdir       string
+	env          string
+	varTexts     []string
+	varFiles     []string
+	targetTexts  []string
+	replaceTexts []string
+	parallelism  int
+	lockTimeout  time.Duration
+	json         bool
+	noColor      bool
+	chdir        string
+
+	vars             map[string]string // read from the texts
+	targets, replace []addr.Addr
 }
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.env, "env", "", "environment (default: SERVICE_ENV, else dev)")
-	f.StringArrayVar(&a.vars, "var", nil, "value of a variable, as `name=value`; may be repeated")
+	f.StringArrayVar(&a.varTexts, "var", nil, "value of a variable, as `name=value`; may be repeated")
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated, later ones win")
-	f.StringArrayVar(&a.targets, "target", nil, "only this node and what it needs, by `address`; may be repeated")
-	f.StringArrayVar(&a.replace, "replace", nil, "run this node again although nothing changed, by `address`; may be repeated")
+	f.StringArrayVar(&a.targetTexts, "target", nil, "only this node and what it needs, by `address`; may be repeated")
+	f.StringArrayVar(&a.replaceTexts, "replace", nil, "run this node again although nothing changed, by `address`; may be repeated")
 	f.IntVar(&a.parallelism, "parallelism", 0, "how many nodes run at the same time (default: as the plan file says, else 4)")
 	f.DurationVar(&a.lockTimeout, "lock-timeout", 0, "how long to wait for the lock on the state, such as 30s")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line on standard output")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours")
 	f.StringVar(&a.chdir, "chdir", "", "`directory` to work in")
+}
+
+// readGlobals reads the values of global flags, before any command does anything.
+func (a *app) readGlobals() (err error) {
+	a.vars = make(map[string]string, len(a.varTexts))
+	for _, v := range a.varTexts {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return usagef("--var %s: write name=value", v)
+		}
+		a.vars[name] = value
+	}
+	if a.targets, err = addresses("--target", a.targetTexts); err != nil {
+		return err
+	}
+	if a.replace, err = addresses("--replace", a.replaceTexts); err != nil {
+		return err
+	}
+	if a.parallelism < 0 {
+		return usagef("--parallelism must be at least 1")
+	}
+	if a.lockTimeout < 0 {
+		return usagef("--lock-timeout must not be negative")
+	}
+	_, err = a.workDir()
+	return err
 }
 
 // workDir is the absolute directory that relative paths are relative to.
@@ -81,9 +110,6 @@ func (a *app) engine() (*engine.Engine, error) {
 	dir, err := a.workDir()
 	if err != nil {
 		return nil, err
-	}
-	if a.parallelism < 0 {
-		return nil, usagef("--parallelism must be at least 1")
 	}
 	now, err := clock()
 	if err != nil {
@@ -127,19 +153,11 @@ func (a *app) logger() (hclog.Logger, error) {
 }
 
 // source says which plan files to load.
-func (a *app) source(path string) (engine.Source, error) {
+func (a *app) source(path string) engine.Source {
 	if path == "" {
 		path = "."
 	}
-	vars := make(map[string]string, len(a.vars))
-	for _, v := range a.vars {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok || name == "" {
-			return engine.Source{}, usagef("--var %s: write name=value", v)
-		}
-		vars[name] = value
-	}
-	return engine.Source{Path: path, Vars: vars, VarFiles: a.varFiles}, nil
+	return engine.Source{Path: path, Vars: a.vars, VarFiles: a.varFiles}
 }
 
 // secrets says whether plan files may name secrets that are not set.
@@ -156,10 +174,7 @@ func (a *app) load(path string, need secrets) (*engine.Engine, *engine.Loaded, e
 	if err != nil {
 		return nil, nil, err
 	}
-	src, err := a.source(path)
-	if err != nil {
-		return nil, nil, err
-	}
+	src := a.source(path)
 	src.MissingSecretsOK = need == secretsLater
 	l, diags := e.Load(src)
 	if err := a.diagnose(l, diags); err != nil {
@@ -180,15 +195,7 @@ func (a *app) plan(ctx context.Context, path string, mode plan.Mode) (*engine.En
 
 // propose makes the plan for a loaded pipeline. Diagnostics are reported; with errors the command is done.
 func (a *app) propose(ctx context.Context, e *engine.Engine, l *engine.Loaded, mode plan.Mode) (*plan.Plan, error) {
-	o := engine.PlanOptions{Mode: mode}
-	var err error
-	if o.Targets, err = addresses("--target", a.targets); err != nil {
-		return nil, err
-	}
-	if o.Replace, err = addresses("--replace", a.replace); err != nil {
-		return nil, err
-	}
-	p, diags := e.Plan(ctx, l, o)
+	p, diags := e.Plan(ctx, l, engine.PlanOptions{Mode: mode, Targets: a.targets, Replace: a.replace})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

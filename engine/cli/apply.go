@@ -77,7 +77,7 @@ func (a *app) applySaved(ctx context.Context, path, name string, f applyFlags) e
 	}
 	if !a.json {
 		view.PlanSummary(a.stdout, p, a.style())
-		fmt.Fprintln(a.stdout)
+		view.Identity(a.stdout, p, a.style())
 	}
 	o := a.applyOptions(ctx, f)
 	o.Saved, o.Resume = true, f.resume
@@ -199,7 +199,7 @@ func (a *app) executeShown(ctx context.Context, e *engine.Engine, p *plan.Plan, 
 	if p.HasChanges() {
 		io.WriteString(a.deps.Stdout, "\n")
 	}
-	progress := view.NewProgress(a.deps.Stdout, a.style())
+	progress := view.NewProgress(a.deps.Stdout, p, a.style())
 	o.Sink = progress
 	res, err := e.Apply(ctx, p, o)
 	progress.Close()

@@ -135,10 +135,7 @@ func (a *app) examine(arg, dir string) (findings []finding, stop error) {
 		return findings, done{ExitError}
 	}
 	add("environment", false, e.Environment())
-	src, err := a.source(arg)
-	if err != nil {
-		return findings, err
-	}
+	src := a.source(arg)
 	src.MissingSecretsOK = true
 	if l, diags := e.Load(src); diags.HasErrors() {
 		return findings, a.diagnose(l, diags)

@@ -37,10 +37,11 @@ func (a *app) root() *cobra.Command {
 never does unchanged work twice, and keeps bad data and bad models away from what you publish.
 
 Start with:  pipe init && pipe plan && pipe apply`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       a.deps.Version,
-		Args:          unknownCommand,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           a.deps.Version,
+		Args:              unknownCommand,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.readGlobals() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.stderr)
 			_ = cmd.Help() // writes to a stream that may be closed
@@ -99,12 +100,19 @@ func between(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return withUsage(cmd, usagef("%s needs %s, and got %d", cmd.CommandPath(), plural(least, "argument"), len(args)))
+			return withUsage(cmd, usagef("too few arguments: %s needs %s", cmd.CommandPath(), plural(least, "argument")))
 		case len(args) > most:
-			return withUsage(cmd, usagef("%s takes at most %s, and got %d", cmd.CommandPath(), plural(most, "argument"), len(args)))
+			return withUsage(cmd, usagef("too many arguments: %s takes %s", cmd.CommandPath(), atMost(most)))
 		}
 		return nil
 	}
+}
+
+func atMost(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return "at most " + plural(n, "argument")
 }
 
 func plural(n int, what string) string {

@@ -12,20 +12,15 @@ import (
 
 // Results writes a table of all results, then the failing rows of each that failed.
 func Results(w io.Writer, results []check.Result, s Style) {
-	t := &table{header: []string{"", "SEVERITY", "EXPECTATION", "FAILING"}, right: map[int]bool{3: true}}
+	t := &table{header: []string{"", "SEVERITY", "EXPECTATION"}}
 	for i := range results {
-		r := &results[i]
-		failing := ""
-		if r.UnexpectedCount != nil && *r.UnexpectedCount > 0 {
-			failing = Count(*r.UnexpectedCount)
-		}
-		t.add(mark(r), string(r.Severity), nameOf(r), failing)
+		t.add(mark(&results[i]), string(results[i].Severity), messageOf(&results[i]))
 	}
 	t.write(w, s)
 	for i := range results {
-		if !results[i].Success {
+		if r := &results[i]; !r.Success && len(r.PartialUnexpectedRows) > 0 {
 			fmt.Fprintln(w)
-			failure(w, &results[i], "", s)
+			failure(w, r, "", s)
 		}
 	}
 }
@@ -60,13 +55,13 @@ func mark(r *check.Result) string {
 	return "warn"
 }
 
-// nameOf names an expectation by its type and what it is about.
-func nameOf(r *check.Result) string {
-	m := fieldsOf(r.Args)
-	for _, k := range []string{"column", "metric"} {
-		if v, ok := m[k]; ok {
-			return r.Type + "(" + text(v) + ")"
-		}
+// messageOf is what was expected and found.
+func messageOf(r *check.Result) string {
+	switch {
+	case r.Message != "":
+		return printable(r.Message)
+	case r.Exception != "":
+		return r.Type + " could not be evaluated: " + printable(r.Exception)
 	}
 	return r.Type
 }
@@ -77,14 +72,7 @@ func failure(w io.Writer, r *check.Result, indent string, s Style) {
 	if r.Severity.Blocks() {
 		c = red
 	}
-	fmt.Fprintf(w, "%s%s %s\n", indent, s.paint(c, nameOf(r)), s.paint(dim, "("+string(r.Severity)+")"))
-	message := r.Message
-	if r.Exception != "" && message == "" {
-		message = "cannot be evaluated: " + r.Exception
-	}
-	if message != "" {
-		fmt.Fprintf(w, "%s  %s\n", indent, printable(message))
-	}
+	fmt.Fprintf(w, "%s%s  %s\n", indent, s.paint(c, string(r.Severity)), messageOf(r))
 	failingRows(w, r, indent+"  ", s)
 }
 

@@ -8,31 +8,34 @@ import (
 	"pipe/engine/check"
 )
 
-// eventLine renders an event that is worth a line of its own, or gives "".
-func eventLine(e apply.Event, s Style) string {
+// rows is how the lines of a run are laid out.
+type rows struct {
+	style   Style
+	address int // columns
+}
+
+// event renders an event that is worth a line of its own, or gives "".
+func (r rows) event(e apply.Event) string {
 	switch e.Type {
 	case apply.NodeRetry:
-		return row("retry", yellow, e.Address.String(), fmt.Sprintf("attempt %d failed: %s; again in %s", e.Attempt,
-			printable(firstLine(e.Error)), seconds(e.Wait)), s)
+		return r.row("retry", yellow, e.Address.String(), fmt.Sprintf("attempt %d failed: %s; again in %s", e.Attempt,
+			printable(firstLine(e.Error)), seconds(e.Wait)))
 	case apply.NodeFinished:
-		return row(string(e.Outcome), outcomeColour(e.Outcome), e.Address.String(), finishedNote(e, s), s)
+		return r.row(string(e.Outcome), outcomeColour(e.Outcome), e.Address.String(), finishedNote(e, r.style))
 	case apply.Notified:
 		if e.Error != "" {
-			return row("not sent", yellow, e.Address.String(), printable(firstLine(e.Error)), s)
+			return r.row("not sent", yellow, e.Address.String(), printable(firstLine(e.Error)))
 		}
-		return row("notified", green, e.Address.String(), "", s)
+		return r.row("notified", green, e.Address.String(), "")
 	case apply.Stopping:
-		return s.paint(yellow, "Interrupted: no new node starts. Those that run get time to finish; interrupt again to stop at once.")
+		return r.style.paint(yellow, "Interrupted: no new node starts. Those that run get time to finish; interrupt again to stop at once.")
 	}
 	return ""
 }
 
-func row(word string, c colour, address, note string, s Style) string {
-	line := "  " + s.paint(c, pad(word, len("unchanged"))) + "  " + address
-	if note != "" {
-		line += "  " + note
-	}
-	return line
+func (r rows) row(word string, c colour, address, note string) string {
+	line := "  " + r.style.paint(c, pad(word, len("unchanged"))) + "  " + pad(address, r.address) + "  " + note
+	return strings.TrimRight(line, " ")
 }
 
 func outcomeColour(o apply.Outcome) colour {

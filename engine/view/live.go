@@ -15,7 +15,7 @@ import (
 type live struct {
 	mu      sync.Mutex
 	w       io.Writer
-	style   Style
+	rows    rows
 	nodes   activity
 	drawn   int // lines of the block on the screen
 	tick    int
@@ -27,8 +27,8 @@ type live struct {
 // maxLive is how many running nodes are shown at once.
 const maxLive = 12
 
-func newLive(w io.Writer, s Style) *live {
-	l := &live{w: w, style: s, stop: make(chan struct{})}
+func newLive(w io.Writer, r rows) *live {
+	l := &live{w: w, rows: r, stop: make(chan struct{})}
 	go l.animate()
 	return l
 }
@@ -55,7 +55,7 @@ func (l *live) Event(e apply.Event) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.nodes.update(e, now)
-	if line := eventLine(e, l.style); line != "" {
+	if line := l.rows.event(e); line != "" {
 		l.redraw(line+"\n", now)
 	}
 }
@@ -86,11 +86,11 @@ func (l *live) block(now time.Time) []string {
 	var lines []string
 	for i, n := range l.nodes.list {
 		if i == maxLive {
-			lines = append(lines, l.style.paint(dim, fmt.Sprintf("  … and %d more", len(l.nodes.list)-maxLive)))
+			lines = append(lines, l.rows.style.paint(dim, fmt.Sprintf("  … and %d more", len(l.nodes.list)-maxLive)))
 			break
 		}
-		text := clip(fmt.Sprintf("%s  %s", n.address, n.note(now)), max(8, l.style.Width-6))
-		lines = append(lines, "  "+l.style.paint(cyan, string(spinner[l.tick%len(spinner)]))+" "+text)
+		text := clip(fmt.Sprintf("%s  %s", pad(n.address.String(), l.rows.address), n.note(now)), max(8, l.rows.style.Width-6))
+		lines = append(lines, "  "+l.rows.style.paint(cyan, string(spinner[l.tick%len(spinner)]))+" "+text)
 	}
 	return lines
 }

@@ -14,7 +14,7 @@ import (
 func Plan(w io.Writer, p *plan.Plan, s Style) {
 	if !p.HasChanges() {
 		fmt.Fprintf(w, "%s %s\n\n", s.paint(bold, "No changes."), nothing(p))
-		identity(w, p, s)
+		Identity(w, p, s)
 		return
 	}
 	fmt.Fprintf(w, "%s\n\n", title(p, s))
@@ -24,7 +24,7 @@ func Plan(w io.Writer, p *plan.Plan, s Style) {
 	}
 	fmt.Fprintln(w)
 	PlanSummary(w, p, s)
-	identity(w, p, s)
+	Identity(w, p, s)
 }
 
 func nothing(p *plan.Plan) string {
@@ -63,7 +63,7 @@ func PlanSummary(w io.Writer, p *plan.Plan, s Style) {
 	if sum.May > 0 {
 		notes = append(notes, fmt.Sprintf("%d of them %s if the inputs turn out unchanged.", sum.May, verb(sum.May, "is skipped", "are skipped")))
 	}
-	if e, runs, of := expected(p); runs > 0 {
+	if e, runs, of := expected(p); s.worth(e) {
 		note := "Expected time: about " + seconds(e)
 		if runs < of {
 			note += fmt.Sprintf(" for the %d of %d that ran before", runs, of)
@@ -98,7 +98,8 @@ func expected(p *plan.Plan) (total float64, runs, of int) {
 	return total, runs, of
 }
 
-func identity(w io.Writer, p *plan.Plan, s Style) {
+// Identity writes the SHA-256 of a plan.
+func Identity(w io.Writer, p *plan.Plan, s Style) {
 	fmt.Fprintf(w, "%s %s\n", s.paint(dim, "Identity:"), p.Digest())
 }
 
@@ -148,7 +149,7 @@ func change(w io.Writer, c *plan.Change, p *plan.Plan, l layout, s Style) {
 	sg := signOf(c.Action)
 	line := fmt.Sprintf("  %s %s  %s  %s", s.paint(sg.colour, sg.mark), s.paint(sg.colour, pad(sg.word, len("recheck"))),
 		pad(c.Address.String(), l.address), s.paint(dim, pad(c.Type, l.typ)))
-	if note := noteOf(c); note != "" {
+	if note := noteOf(c, s); note != "" {
 		line += "  " + note
 	}
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
@@ -160,7 +161,7 @@ func change(w io.Writer, c *plan.Change, p *plan.Plan, l layout, s Style) {
 }
 
 // noteOf says whether the change runs, and how long that may take.
-func noteOf(c *plan.Change) string {
+func noteOf(c *plan.Change, s Style) string {
 	var note string
 	switch {
 	case c.Action == plan.Recheck:
@@ -178,7 +179,7 @@ func noteOf(c *plan.Change) string {
 	default:
 		note = "runs"
 	}
-	if c.Estimate != nil {
+	if c.Estimate != nil && s.worth(c.Estimate.SecondsP50) {
 		note += ", about " + seconds(c.Estimate.SecondsP50)
 	}
 	return note

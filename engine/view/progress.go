@@ -8,6 +8,7 @@ import (
 
 	"pipe/engine/addr"
 	"pipe/engine/apply"
+	"pipe/engine/plan"
 )
 
 // Progress is a sink that shows a run while it goes on. Close ends it; nothing is shown after that.
@@ -17,11 +18,12 @@ type Progress interface {
 }
 
 // NewProgress returns the sink for a terminal (style has a width) or for anything else.
-func NewProgress(w io.Writer, s Style) Progress {
+func NewProgress(w io.Writer, p *plan.Plan, s Style) Progress {
+	r := rows{style: s, address: columns(p.Changes).address}
 	if s.Width > 0 {
-		return newLive(w, s)
+		return newLive(w, r)
 	}
-	return newPlain(w, s, heartbeat)
+	return newPlain(w, r, heartbeat)
 }
 
 // heartbeat is how often a node that runs long says so.
@@ -39,7 +41,7 @@ type active struct {
 // activity is the nodes that run, in the order in which they started.
 type activity struct{ list []*active }
 
-// apply updates the list and reports whether the event changed which nodes run.
+// update takes note of an event.
 func (a *activity) update(e apply.Event, now time.Time) {
 	switch e.Type {
 	case apply.NodeStarted:
@@ -82,15 +84,15 @@ func (n *active) note(now time.Time) string {
 type plain struct {
 	mu      sync.Mutex
 	w       io.Writer
-	style   Style
+	rows    rows
 	nodes   activity
 	every   time.Duration
 	stop    chan struct{}
 	stopped sync.Once
 }
 
-func newPlain(w io.Writer, s Style, every time.Duration) *plain {
-	p := &plain{w: w, style: s, every: every, stop: make(chan struct{})}
+func newPlain(w io.Writer, r rows, every time.Duration) *plain {
+	p := &plain{w: w, rows: r, every: every, stop: make(chan struct{})}
 	go p.watch()
 	return p
 }
@@ -115,7 +117,7 @@ func (p *plain) beat(now time.Time) {
 	for _, n := range p.nodes.list {
 		if now.Sub(n.said) >= p.every {
 			n.said = now
-			fmt.Fprintln(p.w, row("running", dim, n.address.String(), n.note(now), p.style))
+			fmt.Fprintln(p.w, p.rows.row("running", dim, n.address.String(), n.note(now)))
 		}
 	}
 }
@@ -125,7 +127,7 @@ func (p *plain) Event(e apply.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.nodes.update(e, time.Now())
-	if line := eventLine(e, p.style); line != "" {
+	if line := p.rows.event(e); line != "" {
 		fmt.Fprintln(p.w, line)
 	}
 }

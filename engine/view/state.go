@@ -1,6 +1,7 @@
 package view
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"sort"
@@ -22,7 +23,7 @@ func Snapshot(w io.Writer, snap *state.Snapshot, s Style) {
 
 // Run writes one run.
 func Run(w io.Writer, r *state.Run, s Style) {
-	pairs(w, s, "",
+	pairs(w, s, "  ",
 		"run", r.ID,
 		"outcome", r.Outcome,
 		"plan", string(r.PlanDigest),
@@ -151,11 +152,34 @@ func settings(config []byte) []string {
 	m := fieldsOf(config)
 	var lines []string
 	for _, k := range union(m, nil) {
-		if value := short(m[k]); value != "input "+k { // the inputs have lines of their own
-			lines = append(lines, k+" = "+value)
+		if !onlyInputs(m[k]) { // they have lines of their own
+			lines = append(lines, k+" = "+short(m[k]))
 		}
 	}
 	return lines
+}
+
+// onlyInputs reports whether a value is made of references alone.
+func onlyInputs(raw json.RawMessage) bool {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil {
+		for _, x := range list {
+			if !onlyInputs(x) {
+				return false
+			}
+		}
+		return len(list) > 0
+	}
+	m := fieldsOf(raw)
+	if _, is := m["$input"]; is {
+		return true
+	}
+	for _, x := range m {
+		if !onlyInputs(x) {
+			return false
+		}
+	}
+	return len(m) > 0
 }
 
 func checks(w io.Writer, c state.Checks, s Style) {
@@ -165,7 +189,7 @@ func checks(w io.Writer, c state.Checks, s Style) {
 	fmt.Fprintf(w, "  %s\n", s.paint(bold, "checks"))
 	for i := range c.Results {
 		r := &c.Results[i]
-		fmt.Fprintf(w, "    %s  %s  %s\n", pad(mark(r), 4), nameOf(r), printable(r.Message))
+		fmt.Fprintf(w, "    %s  %s\n", pad(mark(r), 4), messageOf(r))
 	}
 }
 

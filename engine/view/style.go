@@ -59,6 +59,9 @@ func (s Style) took(before string, seconds float64) string {
 	return before + Duration(time.Duration(seconds*float64(time.Second)))
 }
 
+// worth reports whether an expected duration is worth a word: from a second on, and where durations are shown.
+func (s Style) worth(expected float64) bool { return s.Timing == Timed && expected >= 1 }
+
 // Error writes a plain error.
 func Error(w io.Writer, err error, s Style) {
 	fmt.Fprintf(w, "%s %s\n", s.paint(red, "Error:"), Sentence(err.Error()))

@@ -24,7 +24,7 @@ func Why(w io.Writer, p *plan.Plan, a addr.Addr, snap *state.Snapshot, s Style) 
 	}
 	sg := signOf(c.Action)
 	fmt.Fprintf(w, "%s %s: %s", s.paint(sg.colour, sg.mark), s.paint(bold, a.String()), sg.word)
-	if note := noteOf(c); note != "" {
+	if note := noteOf(c, s); note != "" {
 		fmt.Fprintf(w, ", %s", note)
 	}
 	fmt.Fprintln(w)
