@@ -81,7 +81,6 @@ type intent struct {
 	Version  string          `json:"version"`
 	Files    []artifact.File `json:"files"`
 	Metadata metadata        `json:"metadata"`
-	Made     int             `json:"made"` // trailing directories of root that this node made, now or before
 }
 
 type result struct {
@@ -107,13 +106,9 @@ func (r *runner) Run(ctx context.Context, env stage.Env, in stage.Inputs, out *s
 	if err != nil {
 		return err
 	}
-	made, err := directoriesMade(ctx, env.Journal, r.Root, root)
-	if err != nil {
-		return err
-	}
 	files := listed(sources)
 	base := release.Key(name, path.Clean(filepath.ToSlash(r.Root)), version, files)
-	want := intent{Root: r.Root, Version: version, Files: files, Made: made, Metadata: metadataOf(env, version, base)}
+	want := intent{Root: r.Root, Version: version, Files: files, Metadata: metadataOf(env, version, base)}
 	key, _, err := release.Once(ctx, env.Journal, release.Effect{
 		Base: base, Intent: want,
 		Holds: func(context.Context, json.RawMessage) (bool, error) {
@@ -139,22 +134,6 @@ func (r *runner) Run(ctx context.Context, env stage.Env, in stage.Inputs, out *s
 	}
 	env.Log.Debug("published", "version", version, "key", key)
 	return receipt(r.Root, version, base, files, out)
-}
-
-// directoriesMade returns how many trailing directories of root are this node's to take away again.
-func directoriesMade(ctx context.Context, j stage.Journal, written, root string) (int, error) {
-	made, err := durable.Missing(root)
-	if err != nil || made > 0 || j == nil {
-		return made, err
-	}
-	done, err := j.Done(ctx)
-	for _, d := range done {
-		var was intent
-		if json.Unmarshal(d.Intent, &was) == nil && was.Root == written {
-			made = max(made, was.Made)
-		}
-	}
-	return made, err
 }
 
 func receipt(root, version, key string, files []artifact.File, out *stage.Output) error {

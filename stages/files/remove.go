@@ -47,7 +47,7 @@ func (r *runner) Remove(ctx context.Context, env stage.Env, _ *artifact.Artifact
 				return fmt.Errorf("remove %s: %w", res.Path, err)
 			}
 		}
-		if err := durable.RemoveEmpty(root, was.Made); err != nil {
+		if err := durable.RemoveEmpty(root, append([]string{env.WorkDir}, env.Roots...)...); err != nil {
 			return err
 		}
 		if err := env.Journal.Undo(ctx, done[i].Key); err != nil {

@@ -9,24 +9,6 @@ import (
 	"path/filepath"
 )
 
-// Missing returns how many trailing elements of path do not exist yet, so that exactly those can be taken away again.
-func Missing(path string) (int, error) {
-	for n := 0; ; n++ {
-		_, err := os.Lstat(path)
-		if err == nil {
-			return n, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return 0, err
-		}
-		parent := filepath.Dir(path)
-		if parent == path {
-			return n, nil
-		}
-		path = parent
-	}
-}
-
 // MkdirAll creates path and its missing parents with the given mode, whatever the umask, and syncs every directory that
 // got a new name.
 func MkdirAll(path string, mode fs.FileMode) error {
@@ -56,9 +38,9 @@ func MkdirAll(path string, mode fs.FileMode) error {
 	return SyncDir(parent)
 }
 
-// RemoveEmpty removes path and its parents, n directories at most, as long as they are empty.
-func RemoveEmpty(path string, n int) error {
-	for ; n > 0; n-- {
+// RemoveEmpty removes path and its parents as long as they are empty and lie below one of the roots, which stay.
+func RemoveEmpty(path string, roots ...string) error {
+	for below(path, roots) {
 		entries, err := os.ReadDir(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -74,6 +56,18 @@ func RemoveEmpty(path string, n int) error {
 		path = filepath.Dir(path)
 	}
 	return nil
+}
+
+func below(path string, roots []string) bool {
+	inside := false
+	for _, root := range roots {
+		rel, err := filepath.Rel(root, path)
+		if err == nil && rel == "." {
+			return false
+		}
+		inside = inside || err == nil && filepath.IsLocal(rel)
+	}
+	return inside
 }
 
 // Create writes what r holds to a new file and syncs it. It fails if the file exists; a file that could not be written

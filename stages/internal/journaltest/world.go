@@ -230,3 +230,6 @@ func NoSecret(t testing.TB, text, secret string) {
 		t.Errorf("a secret is shown: %s", text)
 	}
 }
+
+// JournalPath is the file of the journal.
+func (w *World) JournalPath() string { return w.Journal.path }
