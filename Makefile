@@ -27,7 +27,7 @@ lint: ## Formatting, go vet, and golangci-lint where it is installed.
 	go vet ./...
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
 
-docs: build ## Write the generated reference pages.
+docs: ## Write the generated reference pages.
 	go run ./docs/generate
 
 cover: ## Coverage of the engine.
