@@ -44,6 +44,19 @@ type Dialect struct {
 // that the file is whole; Table checks it first and gives clearer errors.
 func Scan(path string) string { return scan([]string{path}, FormatOf(path), Dialect{}) }
 
+// ScanText returns the table function that reads some columns of a JSON or NDJSON file as the text that stands there.
+func ScanText(path string, columns ...string) string {
+	list := make([]string, 0, len(columns))
+	for _, c := range columns {
+		list = append(list, Literal(c)+": 'VARCHAR'")
+	}
+	format := "array"
+	if FormatOf(path) == NDJSON {
+		format = "newline_delimited"
+	}
+	return "read_json(" + Literal(escapeGlob(path)) + ", format = '" + format + "', columns = {" + strings.Join(list, ", ") + "}" + gz([]string{path}) + ")"
+}
+
 // scan reads several files of one format as one table: the union of their columns by name, in the order of the paths.
 func scan(paths []string, format Format, d Dialect) string {
 	list := make([]string, 0, len(paths))

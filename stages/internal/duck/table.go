@@ -15,6 +15,7 @@ type Column struct{ Name, Type string }
 type Table struct {
 	Name    string   // base name of the file, or of the first one
 	Columns []Column // none if the file holds no rows and no header
+	Zoned   []string // columns whose values carried a zone
 	SQL     string   // stands in a FROM clause; columns with a time zone are converted to TIMESTAMP in UTC
 }
 
@@ -53,23 +54,25 @@ func (db *DB) TableOf(ctx context.Context, paths []string, format Format, d Dial
 		}
 		return nil, err
 	}
-	t.Columns, t.SQL = utc(columns, from)
+	t.Columns = columns
+	t.SQL = t.utc(from)
 	return t, nil
 }
 
 // utc wraps from so that moments are TIMESTAMP without zone.
-func utc(columns []Column, from string) ([]Column, string) {
+func (t *Table) utc(from string) string {
 	var replace []string
-	for i, c := range columns {
+	for i, c := range t.Columns {
 		if c.Type == "TIMESTAMP WITH TIME ZONE" {
-			columns[i].Type = "TIMESTAMP"
+			t.Columns[i].Type = "TIMESTAMP"
+			t.Zoned = append(t.Zoned, c.Name)
 			replace = append(replace, fmt.Sprintf("timezone('UTC', %s) AS %s", Ident(c.Name), Ident(c.Name)))
 		}
 	}
 	if len(replace) == 0 {
-		return columns, from
+		return from
 	}
-	return columns, "(SELECT * REPLACE (" + strings.Join(replace, ", ") + ") FROM " + from + ")"
+	return "(SELECT * REPLACE (" + strings.Join(replace, ", ") + ") FROM " + from + ")"
 }
 
 // Columns returns the columns of what stands in a FROM clause.
