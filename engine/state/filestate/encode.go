@@ -211,4 +211,3 @@ func newline(out *bytes.Buffer, depth int) {
 		out.WriteString("  ")
 	}
 }
-

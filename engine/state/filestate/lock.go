@@ -144,7 +144,7 @@ func (s *Store) BreakLock(ctx context.Context, id string) error {
 	if holder == nil {
 		return errors.New("the state is not locked: there is nothing to unlock")
 	}
-	w, err := s.lockWrites(ctx, 5*time.Second)
+	w, err := s.lockWrites(ctx, s.patience)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fmt.Errorf("the holder is in the middle of a write and does not go on: end process %d on %s first; that frees the lock", holder.PID, holder.Host)
 	}

@@ -31,6 +31,7 @@ type Store struct {
 	pipeline, environment string
 	now                   func() time.Time
 	faults                *fault.Set
+	patience              time.Duration // with a holder in the middle of a write, when its lock is broken
 }
 
 // Option changes how a store works.
@@ -53,7 +54,8 @@ func Open(dir, pipeline, environment string, options ...Option) (*Store, error) 
 	if err != nil {
 		return nil, fmt.Errorf("state in %s: %w", dir, err)
 	}
-	s := &Store{dir: filepath.Join(abs, pipeline, environment), pipeline: pipeline, environment: environment, now: time.Now}
+	s := &Store{dir: filepath.Join(abs, pipeline, environment), pipeline: pipeline, environment: environment,
+		now: time.Now, patience: 5 * time.Second}
 	for _, o := range options {
 		o(s)
 	}

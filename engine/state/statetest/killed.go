@@ -61,9 +61,12 @@ func testKilledWriter(t *testing.T, b Backend) {
 		first := int64(1000 * round)
 		child := b.start(t, job{Location: location, Role: "write", N: int(first)})
 		child.expect(fmt.Sprint("put ", first))
-		time.AfterFunc(time.Duration(10+random.IntN(40))*time.Millisecond, func() { _ = child.cmd.Process.Kill() })
 		told["put"] = first
-		for {
+		after := 1 + random.IntN(20) // lines, then a moment within the work on the next
+		for n := 1; ; n++ {
+			if n == after {
+				time.AfterFunc(time.Duration(random.IntN(2000))*time.Microsecond, func() { _ = child.cmd.Process.Kill() })
+			}
 			line, ok := child.line()
 			if !ok {
 				break
