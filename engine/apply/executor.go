@@ -63,6 +63,7 @@ type run struct {
 	store   *committer
 	events  *emitter
 	started time.Time
+	ahead   preflight
 }
 
 // Apply carries out p against snap, which the caller read under the lease and found to be what p was made against.

@@ -178,6 +178,9 @@ func (n *nodeRun) produce(stop, work context.Context) error {
 		if err := n.gate(work); err != nil {
 			return err
 		}
+		if err := n.reachable(stop, work); err != nil {
+			return err
+		}
 	}
 	n.outcome = Ran
 	return n.attempts(stop, work)

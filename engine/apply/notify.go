@@ -81,9 +81,8 @@ func (r *run) queueRunMessages(ctx context.Context, res *Result) error {
 				continue
 			}
 			line := fmt.Sprintf("%s failed: %s", n.Address, n.Error)
-			for _, f := range check.Failed(n.Results) {
-				line = fmt.Sprintf("%s was rejected: %s", n.Address, f.Message)
-				break
+			if failed := check.Failed(n.Results); len(failed) > 0 {
+				line = fmt.Sprintf("%s was rejected: %s", n.Address, failed[0].Message)
 			}
 			if err := r.queue(ctx, eventFailed, []any{res.Run, n.Address}, part{Line: line, Address: n.Address}); err != nil {
 				return err
