@@ -7,6 +7,7 @@ import (
 
 	"pipe/engine/cli"
 	"pipe/stages"
+	"pipe/starter"
 )
 
 // version is set at build time.
@@ -16,6 +17,7 @@ func main() {
 	os.Exit(cli.Main(os.Args[1:], cli.Deps{
 		Registry:  stages.All(),
 		Evaluator: stages.Evaluator(),
+		Starter:   starter.FS,
 		Version:   version,
 	}))
 }

@@ -142,7 +142,10 @@ func (a *app) formatFile(name string, f fmtFlags) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return true, writeFile(real, out, info.Mode().Perm())
+	if err := writeFile(real, out, info.Mode().Perm()); err != nil {
+		return true, fmt.Errorf("%s cannot be written: %w", name, err)
+	}
+	return true, nil
 }
 
 // formatted returns the canonical format of a source, or reports its mistakes.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,9 +14,6 @@ import (
 	"pipe/engine/view"
 )
 
-//go:embed starter
-var starter embed.FS
-
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIRECTORY]",
@@ -28,10 +24,11 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			written, err := writeStarter(dir)
+			written, err := a.writeStarter(dir)
 			if err != nil {
 				return err
 			}
+			a.chdir = dir // paths in plan files are relative to where pipe works
 			return a.initReport(first(args), dir, written)
 		},
 	}
@@ -39,7 +36,7 @@ func (a *app) initCommand() *cobra.Command {
 
 // writeStarter writes the starter plan and its data, if there is no plan file yet, and returns the files' names. Nothing
 // that exists is written over.
-func writeStarter(dir string) ([]string, error) {
+func (a *app) writeStarter(dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -48,15 +45,15 @@ func writeStarter(dir string) ([]string, error) {
 		return nil, err
 	}
 	var written []string
-	err = fs.WalkDir(starter, "starter", func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(a.deps.Starter, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		content, err := starter.ReadFile(p)
+		content, err := fs.ReadFile(a.deps.Starter, p)
 		if err != nil {
 			return err
 		}
-		name := filepath.FromSlash(strings.TrimPrefix(p, "starter/"))
+		name := filepath.FromSlash(p)
 		to := filepath.Join(dir, name)
 		if _, err := os.Lstat(to); err == nil {
 			return nil
@@ -64,8 +61,11 @@ func writeStarter(dir string) ([]string, error) {
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return err
 		}
+		if err := writeFile(to, content, 0o644); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", name, err)
+		}
 		written = append(written, name)
-		return writeFile(to, content, 0o644)
+		return nil
 	})
 	return written, err
 }
@@ -80,7 +80,7 @@ type finding struct {
 
 // initReport says what was written and what is missing. Only what stops every run is an error.
 func (a *app) initReport(arg, dir string, written []string) error {
-	findings, stop := a.examine(arg, dir)
+	findings, stop := a.examine(dir)
 	if a.json {
 		lines := view.NewJSONLines(a.stdout)
 		lines.Line(map[string]any{"type": "init", "written": append([]string{}, written...)})
@@ -105,13 +105,17 @@ func (a *app) initReport(arg, dir string, written []string) error {
 		return stop
 	}
 	if !a.json {
-		fmt.Fprint(a.stdout, "\nNext:  pipe plan\n")
+		next := "pipe plan"
+		if arg != "" && arg != "." {
+			next = "cd " + arg + " && " + next
+		}
+		fmt.Fprintf(a.stdout, "\nNext:  %s\n", next)
 	}
 	return nil
 }
 
 // examine looks at what a run needs.
-func (a *app) examine(arg, dir string) (findings []finding, stop error) {
+func (a *app) examine(dir string) (findings []finding, stop error) {
 	add := func(name string, missing bool, text string) {
 		findings = append(findings, finding{"finding", name, missing, text})
 	}
@@ -135,7 +139,7 @@ func (a *app) examine(arg, dir string) (findings []finding, stop error) {
 		return findings, done{ExitError}
 	}
 	add("environment", false, e.Environment())
-	src := a.source(arg)
+	src := a.source(".")
 	src.MissingSecretsOK = true
 	if l, diags := e.Load(src); diags.HasErrors() {
 		return findings, a.diagnose(l, diags)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 type Deps struct {
 	Registry  *stage.Registry
 	Evaluator check.Evaluator
+	Starter   fs.FS // what init writes
 	Version   string
 	Actor     string // "": the user at this host
 

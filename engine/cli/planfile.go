@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,8 +43,17 @@ func readPlan(path, name string) (*plan.Plan, error) {
 	return p, nil
 }
 
-// writeFile replaces a file whole or not at all, and durably.
-func writeFile(path string, data []byte, mode os.FileMode) (err error) {
+// writeFile replaces a file whole or not at all, and durably. The error does not name the file.
+func writeFile(path string, data []byte, mode os.FileMode) error {
+	err := replaceFile(path, data, mode)
+	var pe *fs.PathError
+	if errors.As(err, &pe) { // about the temporary name, which nobody knows
+		return pe.Err
+	}
+	return err
+}
+
+func replaceFile(path string, data []byte, mode os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".pipe-*")
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,9 @@ Start with:  pipe init && pipe plan && pipe apply`,
 	}
 	root.SetVersionTemplate("pipe {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, err) })
-	root.SetUsageTemplate(strings.TrimRight(root.UsageTemplate(), "\n") + "{{if not .HasParent}}\n\nExit codes:\n" + exits() + "{{end}}\n")
+	root.SuggestionsMinimumDistance = 2
+	root.SetUsageTemplate(strings.TrimRight(root.UsageTemplate(), "\n") + "{{if not .HasParent}}\n\nExit codes:\n" + exits() + "{{else}}\n{{end}}")
+	root.SetUsageFunc(plainUsage(root.UsageFunc()))
 	a.globalFlags(root.PersistentFlags())
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(),
@@ -60,6 +63,20 @@ Start with:  pipe init && pipe plan && pipe apply`,
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// plainUsage takes the values of switches, which nobody writes, out of the usage text.
+func plainUsage(usage func(*cobra.Command) error) func(*cobra.Command) error {
+	return func(cmd *cobra.Command) error {
+		const values = "[=true|false]"
+		out := cmd.OutOrStderr()
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		err := usage(cmd)
+		cmd.SetOut(out)
+		fmt.Fprint(out, strings.ReplaceAll(text.String(), values, strings.Repeat(" ", len(values))))
+		return err
+	}
 }
 
 // unknownCommand refuses arguments that name no command.

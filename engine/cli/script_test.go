@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pipe": func() {
 		os.Exit(cli.Main(os.Args[1:], cli.Deps{Registry: stage.NewRegistry(testTypes()...), Evaluator: csvEvaluator{},
-			Version: "0.1.0", Actor: "ann@host"}))
+			Starter: os.DirFS(os.Getenv("STARTER")), Version: "0.1.0", Actor: "ann@host"}))
 	}})
 }
 
@@ -29,6 +30,7 @@ func TestScript(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE_DATE_EPOCH", "1735689600") // 2025-01-01
+			env.Setenv("STARTER", filepath.Join(env.WorkDir, "starter"))
 			env.Setenv("GIT_CEILING_DIRECTORIES", env.WorkDir)
 			return nil
 		},
@@ -94,10 +96,19 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not appear", args[0])
 }
 
-// interrupt sends SIGINT to the commands in the background.
+// interrupt FILE sends SIGINT to the process whose number a node wrote into the file. interrupt -end FILE goes on until it
+// is gone.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
-	raw := ts.ReadFile(args[0]) // a node wrote its process there
-	pid, err := strconv.Atoi(strings.TrimSpace(raw))
+	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[len(args)-1])))
 	ts.Check(err)
 	ts.Check(syscall.Kill(pid, syscall.SIGINT))
+	if args[0] != "-end" {
+		return
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if syscall.Kill(pid, syscall.SIGINT) != nil {
+			return
+		}
+	}
+	ts.Fatalf("process %d goes on", pid)
 }

@@ -21,7 +21,7 @@ func Result(w io.Writer, r *apply.Result, p *plan.Plan, s Style) {
 		case apply.Rejected:
 			rejected(w, n, s)
 		case apply.Failed:
-			fmt.Fprintf(w, "\n%s %s\n", s.paint(red, n.Address.String()+" failed:"), Sentence(n.Error))
+			fmt.Fprintf(w, "\n%s %s\n", s.paint(red, n.Address.String()+" failed:"), strings.TrimSpace(n.Error))
 		}
 	}
 	for i := range r.Nodes {

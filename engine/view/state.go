@@ -194,18 +194,18 @@ func checks(w io.Writer, c state.Checks, s Style) {
 }
 
 func provenance(w io.Writer, p state.Provenance, s Style) {
-	fmt.Fprintf(w, "  %s\n", s.paint(bold, "made"))
-	how := "by a run"
+	how := "made"
 	if p.Restored {
 		how = "restored from the store"
 	}
-	pairs(w, s, "    ", "how", how, "run", p.ID, "plan", string(p.PlanDigest), "at", moment(p.At), "by", p.By, "revision", p.SourceRevision)
+	fmt.Fprintf(w, "  %s\n", s.paint(bold, how))
+	pairs(w, s, "    ", "run", p.ID, "plan", string(p.PlanDigest), "at", moment(p.At), "by", p.By, "revision", p.SourceRevision)
 }
 
 // Failure writes the record of a node's last attempt.
 func Failure(w io.Writer, f *state.Failure, s Style) {
-	fmt.Fprintf(w, "%s %s\n", s.paint(red, f.Address.String()+" failed last:"), Sentence(printable(strings.TrimSpace(f.Error))))
-	provenance(w, f.Run, s)
+	fmt.Fprintf(w, "%s %s\n", s.paint(red, f.Address.String()+" failed last:"), strings.TrimSpace(f.Error))
+	pairs(w, s, "  ", "run", f.Run.ID, "plan", string(f.Run.PlanDigest), "at", moment(f.Run.At), "by", f.Run.By, "revision", f.Run.SourceRevision)
 	for i := range f.Results {
 		if !f.Results[i].Success {
 			failure(w, &f.Results[i], "  ", s)
