@@ -50,6 +50,9 @@ func syncFile(path string) error { return syncDir(path) }
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
+		if fi, lerr := os.Lstat(path); lerr == nil && !fi.Mode().IsRegular() {
+			err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular} // a link, a socket
+		}
 		return nil, nil, err
 	}
 	fi, err := f.Stat()

@@ -190,8 +190,7 @@ func (s *Store) Same(ctx context.Context, f artifact.File, path string) (bool, e
 	}
 	file, fi, err := openRegular(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotRegular), errors.Is(err, syscall.ELOOP),
-		errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENXIO):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotRegular), errors.Is(err, syscall.ENOTDIR):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("%s cannot be compared: %w", path, err)
