@@ -77,7 +77,7 @@ func MoveEntry(from, to addr.Addr) Edit {
 			entry := s.Entries[from]
 			switch {
 			case from.Kind != to.Kind:
-				return fmt.Errorf("%s cannot become %s: an entry stays what it is, %s", from, to, from.Kind)
+				return fmt.Errorf("%s cannot become %s: an entry keeps its kind", from, to)
 			case entry == nil:
 				return noEntry(from)
 			case s.Entries[to] != nil:

@@ -37,9 +37,9 @@ input "orders" {
 
 # A stage makes something of what other nodes made. input.orders is a reference: it is also the edge of the graph.
 stage "sql" "daily" {
-  inputs = { orders = input.orders }
-  params = { least = var.least_amount }
-  query  = <<-SQL
+  inputs   = { orders = input.orders }
+  params   = { least = var.least_amount }
+  query    = <<-SQL
     SELECT day, currency, count(*) AS orders, sum(amount) AS amount
     FROM orders
     WHERE amount >= $least

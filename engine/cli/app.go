@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"pipe/engine/addr"
 	"pipe/engine/diag"
 	"pipe/engine/plan"
+	"pipe/engine/state"
 	"pipe/engine/view"
 )
 
@@ -240,8 +242,12 @@ func (a *app) report(err error) {
 	if _, said := err.(done); said {
 		return
 	}
-	if exitOf(err) == ExitInterrupted {
+	var locked *state.LockedError
+	switch {
+	case exitOf(err) == ExitInterrupted:
 		err = fmt.Errorf("interrupted")
+	case errors.As(err, &locked) && locked.Holder.ID != "":
+		err = fmt.Errorf("%w\n\nWait for it with --lock-timeout, such as 5m. If its holder is gone for certain:  pipe state unlock %s", err, locked.Holder.ID)
 	}
 	if a.json {
 		view.NewJSONLines(a.stdout).Error(diag.Code(codeOf(err)), err)

@@ -84,7 +84,7 @@ func (a *app) planFiles(path string) ([]string, error) {
 	}
 	info, err := os.Stat(abs)
 	if err != nil {
-		return nil, fmt.Errorf("%s: there is no such file or directory", path)
+		return nil, fmt.Errorf("there is no file or directory %s", path)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil

@@ -76,7 +76,7 @@ func (a *app) readArgument(name string) ([]byte, error) {
 	}
 	raw, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("%s: there is no such file", name)
+		return nil, fmt.Errorf("there is no file %s", name)
 	}
 	return raw, err
 }

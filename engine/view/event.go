@@ -34,6 +34,9 @@ func (r rows) event(e apply.Event) string {
 }
 
 func (r rows) row(word string, c colour, address, note string) string {
+	if r.style.Width > 0 {
+		note = clip(note, max(20, r.style.Width-len("  unchanged    ")-max(r.address, len(address))))
+	}
 	line := "  " + r.style.paint(c, pad(word, len("unchanged"))) + "  " + pad(address, r.address) + "  " + note
 	return strings.TrimRight(line, " ")
 }
