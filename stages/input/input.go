@@ -2,11 +2,7 @@ package input
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -16,6 +12,7 @@ import (
 	"pipe/engine/digest"
 	"pipe/engine/stage"
 	"pipe/stages/internal/duck"
+	"pipe/stages/internal/glob"
 )
 
 type config struct {
@@ -168,7 +165,7 @@ func (r *runner) Observe(ctx context.Context, env stage.Env) (digest.Digest, err
 	}
 	var seen []digest.Digest
 	for _, f := range files {
-		d, err := hashed(ctx, f.path, io.Discard)
+		d, err := glob.Digest(ctx, f.path)
 		if err != nil {
 			return "", fmt.Errorf("%s cannot be read: %w", f.shown, err)
 		}
@@ -182,33 +179,6 @@ func observation(seen []digest.Digest) digest.Digest {
 	return digest.JSON(struct {
 		Files []digest.Digest `json:"files"`
 	}{seen})
-}
-
-// hashed copies a file to w and returns its digest.
-func hashed(ctx context.Context, path string, w io.Writer) (digest.Digest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(h, w), reader{ctx, f}, make([]byte, 1<<18)); err != nil {
-		return "", withoutPath(err)
-	}
-	return digest.Parse("sha256:" + hex.EncodeToString(h.Sum(nil)))
-}
-
-// reader stops reading when its context ends.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // Run implements stage.Runner.
@@ -225,11 +195,8 @@ func (r *runner) Run(ctx context.Context, env stage.Env, _ stage.Inputs, out *st
 		dst := out.Path(f.name)
 		if !one { // a directory for each, because base names may be equal and stand in errors
 			dst = filepath.Join(env.Scratch, fmt.Sprintf("%06d", i), f.name)
-			if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
-				return err
-			}
 		}
-		d, err := copyTo(ctx, f.path, dst)
+		d, err := glob.Copy(ctx, f.path, dst, 0o644)
 		if err != nil {
 			return fmt.Errorf("copying %s: %w", f.shown, err)
 		}
@@ -252,18 +219,6 @@ func (r *runner) Run(ctx context.Context, env stage.Env, _ stage.Inputs, out *st
 		return nil
 	}
 	return r.combine(ctx, db, copies, format, out)
-}
-
-func copyTo(ctx context.Context, src, dst string) (digest.Digest, error) {
-	w, err := os.Create(dst)
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	d, err := hashed(ctx, src, w)
-	if cerr := w.Close(); err == nil {
-		err = withoutPath(cerr)
-	}
-	return d, err
 }
 
 // table reads everything once, so that what is not a table stops here and not in a stage below, and counts the rows.
