@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -20,11 +22,12 @@ import (
 	"pipe/engine/digest"
 )
 
-// takers is how many files of an artifact are taken at once. Hashing uses the processor and fsync the disk, and the
+// workers is how many files of an artifact are taken at once. Hashing uses the processor and fsync the disk, and the
 // disk serves several fsyncs together.
-const takers = 4
+const workers = 4
 
-// Commit implements artifact.Store. The manifest is written last, when all it names is durable.
+// Commit implements artifact.Store. Everything is durable under a temporary name before anything gets its final name,
+// and the manifest gets its name last.
 func (s *Store) Commit(ctx context.Context, dir string, info artifact.Info) (*artifact.Artifact, error) {
 	names, err := list(ctx, dir)
 	if err != nil {
@@ -39,22 +42,41 @@ func (s *Store) Commit(ctx context.Context, dir string, info artifact.Info) (*ar
 	}
 	defer unlock()
 
-	a := &artifact.Artifact{Files: make([]artifact.File, len(names)), Info: info}
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(takers)
-	for i, name := range names {
-		group.Go(func() (err error) {
-			a.Files[i], err = s.take(gctx, dir, name)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	taken := make([]staged, len(names))
+	defer func() {
+		for _, t := range taken {
+			t.discard()
+		}
+	}()
+	if err := each(ctx, len(names), func(ctx context.Context, i int) (err error) {
+		taken[i], err = s.take(ctx, dir, names[i])
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	if err := s.syncBlobs(a.Files); err != nil {
-		return nil, s.explain(err)
+	a := &artifact.Artifact{Files: make([]artifact.File, len(names)), Info: info}
+	for i, t := range taken {
+		a.Files[i] = t.file
 	}
-	return s.putManifest(ctx, a)
+	raw, err := digest.Canonical(a)
+	if err != nil {
+		return nil, fmt.Errorf("what was said of the output cannot be stored: %w", err)
+	}
+	id := digest.Bytes(raw)
+	if err := s.install(ctx, taken, id, raw); err != nil {
+		return nil, err
+	}
+	return s.manifest(id)
+}
+
+// each calls work for 0 to n-1, several at the same time, and returns the first error, which cancels the others.
+func each(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for i := range n {
+		group.Go(func() error { return work(ctx, i) })
+	}
+	return group.Wait()
 }
 
 // list returns the regular files below dir, as sorted slash-separated paths. What an artifact can't hold is refused:
@@ -104,43 +126,57 @@ func checkName(name string) error {
 	return nil
 }
 
-// take brings one file into the store under its digest.
-func (s *Store) take(ctx context.Context, dir, name string) (artifact.File, error) {
-	none := artifact.File{}
+// staged is a file below tmp that waits for its final name.
+type staged struct {
+	tmp  string // "" if there is nothing to store
+	dst  string
+	file artifact.File
+}
+
+// discard removes the temporary file; after it got its final name there is none.
+func (t staged) discard() {
+	if t.tmp != "" {
+		_ = os.Remove(t.tmp)
+	}
+}
+
+// take brings one file below tmp and finds out its digest.
+func (s *Store) take(ctx context.Context, dir, name string) (t staged, err error) {
 	if ctx.Err() != nil {
-		return none, context.Cause(ctx)
+		return staged{}, context.Cause(ctx)
 	}
-	tmp := s.temp()
-	defer os.Remove(tmp) // after success the name is gone already
-	if err := s.bring(ctx, filepath.Join(dir, filepath.FromSlash(name)), tmp); err != nil {
-		return none, err
+	t.tmp = s.temp()
+	defer func() {
+		if err != nil {
+			t.discard()
+		}
+	}()
+	if err := s.bring(ctx, filepath.Join(dir, filepath.FromSlash(name)), t.tmp); err != nil {
+		return t, err
 	}
-	if err := seal(tmp); err != nil {
-		return none, s.explain(err)
+	if err := seal(t.tmp); err != nil {
+		return t, s.explain(err)
 	}
-	f, fi, err := openRegular(tmp)
+	f, fi, err := openRegular(t.tmp)
 	if err != nil {
-		return none, s.explain(err)
+		return t, s.explain(err)
 	}
 	defer f.Close()
 	d, n, err := copyHashed(ctx, io.Discard, f)
 	if err != nil {
-		return none, s.explain(err)
+		return t, s.explain(err)
 	}
 	// The stamp was set before hashing: a process that still writes to the file has changed it by now.
 	if fi, err = f.Stat(); err != nil {
-		return none, s.explain(err)
+		return t, s.explain(err)
 	}
 	if !sealed(fi, n) {
-		return none, fmt.Errorf("the output file %q was still being written to while it was stored: wait for all child processes before the stage ends", name)
+		return t, fmt.Errorf("the output file %q was still being written to while it was stored: wait for all child processes before the stage ends", name)
 	}
 	s.faults("blob-taken")
-	file := artifact.File{Path: name, Digest: d, Size: n}
-	if err := s.install(ctx, tmp, file); err != nil {
-		return none, err
-	}
-	s.faults("blob-stored")
-	return file, nil
+	t.file = artifact.File{Path: name, Digest: d, Size: n}
+	t.dst = s.path(blobs, d)
+	return t, nil
 }
 
 // bring moves the file at src to tmp, or copies it if it is on another file system, belongs to somebody else, or has
@@ -206,87 +242,93 @@ func (s *Store) fill(ctx context.Context, out, in *os.File) error {
 // writerOnly hides the other methods of a file, so that a copy stays cancellable.
 type writerOnly struct{ io.Writer }
 
-// install gives the sealed file tmp its final name, unless a whole blob has it already.
-func (s *Store) install(ctx context.Context, tmp string, f artifact.File) error {
-	dst := s.path(blobs, f.Digest)
-	for range 3 {
-		err := s.check(ctx, f)
+// install makes what was taken, and the manifest, durable and gives them their names.
+func (s *Store) install(ctx context.Context, taken []staged, id digest.Digest, manifest []byte) error {
+	var fresh []staged
+	for i, t := range taken {
+		err := s.check(ctx, t.file)
 		if err == nil {
-			return nil // stored already
+			taken[i].discard() // stored already
+			continue
 		}
 		if !errors.Is(err, artifact.ErrNotFound) {
 			return err
 		}
-		if err := mkdir(filepath.Dir(dst)); err != nil {
+		fresh = append(fresh, t)
+	}
+	last := staged{dst: s.path(manifests, id)}
+	if _, err := s.manifest(id); err != nil {
+		last.tmp = s.temp()
+		defer last.discard()
+		if err := os.WriteFile(last.tmp, manifest, blobPerm); err != nil {
 			return s.explain(err)
 		}
-		if err := syncFile(tmp); err != nil {
+		fresh = append(fresh, last)
+	} else {
+		s.touch(last.dst)
+	}
+	if err := each(ctx, len(fresh), func(_ context.Context, i int) error { return syncFile(fresh[i].tmp) }); err != nil {
+		return s.explain(err)
+	}
+	// Also of what is stored already: the process that stores it just now may not have come so far.
+	dirs := map[string]struct{}{filepath.Dir(last.dst): {}}
+	for _, t := range taken {
+		dirs[filepath.Dir(t.dst)] = struct{}{}
+	}
+	for _, t := range fresh {
+		if err := s.name(ctx, t, dirs); err != nil {
+			return err
+		}
+	}
+	list := slices.Collect(maps.Keys(dirs))
+	return s.explain(each(ctx, len(list), func(_ context.Context, i int) error { return syncDir(list[i]) }))
+}
+
+// name gives a staged file its final name and notes the directories whose names have changed.
+func (s *Store) name(ctx context.Context, t staged, dirs map[string]struct{}) error {
+	shard := filepath.Dir(t.dst)
+	switch err := os.Mkdir(shard, dirPerm); {
+	case err == nil:
+		dirs[filepath.Dir(shard)] = struct{}{}
+	case !errors.Is(err, fs.ErrExist):
+		return s.explain(err)
+	}
+	if t.file.Digest == "" { // the manifest, which damaged or not is replaced by its only right content
+		if err := os.Rename(t.tmp, t.dst); err != nil {
 			return s.explain(err)
 		}
-		err = renameNew(tmp, dst)
+		s.faults("manifest-stored")
+		return nil
+	}
+	for range 3 {
+		err := renameNew(t.tmp, t.dst)
 		if err == nil {
+			s.faults("blob-stored")
 			return nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return s.explain(err)
 		}
+		if err = s.check(ctx, t.file); err == nil || !errors.Is(err, artifact.ErrNotFound) {
+			return err // another process was faster; or the store can't be read
+		}
 	}
-	return fmt.Errorf("store at %s: %s is damaged again and again while it is stored", s.dir, dst)
-}
-
-// syncBlobs makes the names of the blobs durable, also of those that another process has just stored.
-func (s *Store) syncBlobs(files []artifact.File) error {
-	dirs := map[string]struct{}{}
-	for _, f := range files {
-		dirs[filepath.Dir(s.path(blobs, f.Digest))] = struct{}{}
-	}
-	var group errgroup.Group
-	group.SetLimit(takers)
-	for dir := range dirs {
-		group.Go(func() error { return syncDir(dir) })
-	}
-	return group.Wait()
-}
-
-// putManifest stores the manifest and returns the artifact as Get would.
-func (s *Store) putManifest(ctx context.Context, a *artifact.Artifact) (*artifact.Artifact, error) {
-	raw, err := digest.Canonical(a)
-	if err != nil {
-		return nil, fmt.Errorf("what was said of the output cannot be stored: %w", err)
-	}
-	id := digest.Bytes(raw)
-	dst := s.path(manifests, id)
-	if stored, err := s.manifest(id); err == nil {
-		s.touch(dst)
-		return stored, s.explain(syncDir(filepath.Dir(dst)))
-	}
-	if err := s.write(raw, dst); err != nil {
-		return nil, s.explain(err)
-	}
-	s.faults("manifest-stored")
-	return s.manifest(id)
+	return fmt.Errorf("store at %s: %s is damaged again and again while it is stored", s.dir, t.dst)
 }
 
 // write puts raw at dst durably, whole or not at all.
 func (s *Store) write(raw []byte, dst string) error {
-	if err := mkdir(filepath.Dir(dst)); err != nil {
-		return err
-	}
-	tmp := s.temp()
-	defer os.Remove(tmp)
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, blobPerm)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
+	t := staged{tmp: s.temp(), dst: dst}
+	defer t.discard()
+	err := os.WriteFile(t.tmp, raw, blobPerm)
 	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
+		err = syncFile(t.tmp)
 	}
 	if err == nil {
-		err = os.Rename(tmp, dst)
+		err = mkdir(filepath.Dir(dst))
+	}
+	if err == nil {
+		err = os.Rename(t.tmp, dst)
 	}
 	if err != nil {
 		return err

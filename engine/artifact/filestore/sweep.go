@@ -48,7 +48,7 @@ type sweeper struct {
 
 // mark finds out which manifests stay, and which blobs they name.
 func (w *sweeper) mark(ctx context.Context, live map[digest.Digest]struct{}) error {
-	return w.each(ctx, manifests, func(path string, fi fs.FileInfo) error {
+	return w.visit(ctx, manifests, func(path string, fi fs.FileInfo) error {
 		id, err := digest.Parse("sha256:" + filepath.Base(path))
 		if err != nil {
 			return nil // not ours
@@ -84,7 +84,7 @@ func (w *sweeper) mark(ctx context.Context, live map[digest.Digest]struct{}) err
 
 // fingerprints drops the cache entries of artifacts that go, and malformed ones.
 func (w *sweeper) fingerprints(ctx context.Context, _ map[digest.Digest]struct{}) error {
-	return w.each(ctx, cache, func(path string, _ fs.FileInfo) error {
+	return w.visit(ctx, cache, func(path string, _ fs.FileInfo) error {
 		id, err := w.recall(path, digest.Digest("sha256:"+filepath.Base(path)))
 		if err == nil && w.kept[id] {
 			return nil
@@ -113,7 +113,7 @@ func (w *sweeper) files(ctx context.Context, _ map[digest.Digest]struct{}) error
 		w.report.Bytes += fi.Size()
 		return w.remove(path)
 	}
-	err := w.each(ctx, blobs, func(path string, fi fs.FileInfo) error {
+	err := w.visit(ctx, blobs, func(path string, fi fs.FileInfo) error {
 		if w.blobs[digest.Digest("sha256:"+filepath.Base(path))] {
 			w.report.KeptBytes += fi.Size()
 			return nil
@@ -156,8 +156,8 @@ func (s *Store) unreadable(err error) error {
 	return fmt.Errorf("the store at %s cannot be read: %w", s.dir, err)
 }
 
-// each calls visit for every file of a kind, in the order of their names.
-func (s *Store) each(ctx context.Context, kind string, visit func(path string, fi fs.FileInfo) error) error {
+// visit calls fn for every file of a kind, in the order of their names.
+func (s *Store) visit(ctx context.Context, kind string, fn func(path string, fi fs.FileInfo) error) error {
 	shards, err := os.ReadDir(filepath.Join(s.root, kind))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -182,7 +182,7 @@ func (s *Store) each(ctx context.Context, kind string, visit func(path string, f
 			if err != nil {
 				return s.unreadable(err)
 			}
-			if err := visit(filepath.Join(dir, e.Name()), fi); err != nil {
+			if err := fn(filepath.Join(dir, e.Name()), fi); err != nil {
 				return err
 			}
 		}

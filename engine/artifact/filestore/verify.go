@@ -21,7 +21,7 @@ func (s *Store) Verify(ctx context.Context) (artifact.VerifyReport, error) {
 		visit func(ctx context.Context, path string, want digest.Digest) error
 	}{{blobs, v.blob}, {manifests, v.manifestAt}, {cache, v.entry}}
 	for _, step := range steps {
-		err := s.each(ctx, step.kind, func(path string, _ fs.FileInfo) error {
+		err := s.visit(ctx, step.kind, func(path string, _ fs.FileInfo) error {
 			want, err := digest.Parse("sha256:" + filepath.Base(path))
 			if err != nil {
 				v.problem(fmt.Errorf("%s does not belong into the store: its name is no digest", path))
