@@ -35,9 +35,13 @@ func (d *Def[C]) Schema() Schema { return d.Spec }
 
 // Decode implements Type.
 func (d *Def[C]) Decode(v cty.Value) (Runner, error) {
-	if err := checkOneOf(d.Spec.Attrs, v); err != nil {
+	if err := checkOneOf(d.Spec.Attrs, v, nil); err != nil {
 		return nil, err
 	}
+	if err := checkBlocks(d.Spec.Blocks, v); err != nil {
+		return nil, err
+	}
+	v = listBlocks(d.Spec.Blocks, v)
 	var c C
 	if err := gocty.FromCtyValue(withoutNullCapsules(v), &c); err != nil {
 		var pe cty.PathError
@@ -67,7 +71,30 @@ func withoutNullCapsules(v cty.Value) cty.Value {
 	return cty.ObjectVal(attrs)
 }
 
-func checkOneOf(attrs []Attr, v cty.Value) error {
+// listBlocks makes lists of the tuples that repeated blocks decode to, because gocty puts no tuple into a slice. Blocks
+// whose attributes take anything may differ in type, and stay a tuple: their Go field is a cty.Value.
+func listBlocks(blocks []Block, v cty.Value) cty.Value {
+	if v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() {
+		return v
+	}
+	attrs := v.AsValueMap()
+	for _, b := range blocks {
+		x, ok := attrs[b.Name]
+		if !ok || !b.Repeat || x.IsNull() || !x.Type().IsTupleType() {
+			continue
+		}
+		switch elems := x.AsValueSlice(); {
+		case len(elems) == 0:
+			attrs[b.Name] = cty.ListValEmpty(cty.Object(attrTypes(b.Attrs)))
+		case cty.CanListVal(elems):
+			attrs[b.Name] = cty.ListVal(elems)
+		}
+	}
+	return cty.ObjectVal(attrs)
+}
+
+// checkOneOf checks the attributes of v, which lies at path.
+func checkOneOf(attrs []Attr, v cty.Value, path cty.Path) error {
 	for _, a := range attrs {
 		if len(a.OneOf) == 0 || !v.Type().HasAttribute(a.Name) {
 			continue
@@ -77,8 +104,32 @@ func checkOneOf(attrs []Attr, v cty.Value) error {
 			continue
 		}
 		if !contains(a.OneOf, got.AsString()) {
-			return &AttrError{Path: cty.GetAttrPath(a.Name),
+			return &AttrError{Path: path.GetAttr(a.Name),
 				Err: fmt.Errorf("%q is not allowed here: use one of %s", got.AsString(), strings.Join(a.OneOf, ", "))}
+		}
+	}
+	return nil
+}
+
+// checkBlocks checks the attributes of blocks.
+func checkBlocks(blocks []Block, v cty.Value) error {
+	for _, b := range blocks {
+		if !v.Type().HasAttribute(b.Name) {
+			continue
+		}
+		x, path := v.GetAttr(b.Name), cty.GetAttrPath(b.Name)
+		switch {
+		case x.IsNull():
+		case !b.Repeat:
+			if err := checkOneOf(b.Attrs, x, path); err != nil {
+				return err
+			}
+		default:
+			for i, one := range x.AsValueSlice() {
+				if err := checkOneOf(b.Attrs, one, path.IndexInt(i)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
