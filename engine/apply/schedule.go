@@ -36,6 +36,7 @@ func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
 // pass runs the changes of one kind with at most Parallelism at a time.
 func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change) bool) {
 	q.load(want)
+	done := q.done // of this pass: the next one makes another
 	go func() { // wakes the workers for an interrupt
 		select {
 		case <-stop.Done():
@@ -44,7 +45,7 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 			q.mu.Unlock()
 			r.events.emit(Event{Type: Stopping})
 			q.cond.Broadcast()
-		case <-q.done:
+		case <-done:
 		}
 	}()
 	var workers sync.WaitGroup
@@ -63,7 +64,7 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 		}()
 	}
 	workers.Wait()
-	close(q.done)
+	close(done)
 }
 
 // queue is the bookkeeping of the scheduler, all under one mutex.
