@@ -214,7 +214,7 @@ func TestType(t *testing.T) {
 		fails(on("empty", "raw.json", "[]", ""), "", "raw.json holds no rows, so there are no bars"),
 		fails(on("nothing in the period", "raw.json", sample, `period = "2024"`), "", "no bar lies in 2024: the source goes from 2025-01-07T00:00:00Z to 2025-01-07T02:00:00Z"),
 		fails(on("no valid bar", "raw.csv", "timestamp,open,high,low,close\n2025-01-07,0,0,0,0\n", ""), "", "no row is a valid bar: look at columns and scale"),
-		fails(on("no close", "raw.csv", "timestamp,open,high,low,clse\n2025-01-07,1,1,1,1\n", ""), "columns", `there is no close: raw.csv has no column "close": did you mean "clse"?. Say what it is called, as in columns = { close = "…" }`),
+		fails(on("no close", "raw.csv", "timestamp,open,high,low,clse\n2025-01-07,1,1,1,1\n", ""), "columns", `the column close is missing (raw.csv has no column "close": did you mean "clse"?): say what it is called, as in columns = { close = "…" }`),
 		fails(on("no such source column", "raw.json", sample, `columns = { volume = "volum" }`), `columns["volume"]`, `raw.json has no column "volum": did you mean "volume"?`),
 		fails(on("text as a price", "raw.csv", "timestamp,open,high,low,close\n2025-01-07,1,1,1,x\n", ""), "", "raw.csv: a price or another number is none: Could not convert string 'x' to DOUBLE"),
 		fails(on("off the grid", "raw.csv", bars("2025-01-07 00:00", "2025-01-07 01:30"), ""), "", "1 stamps are not a whole number of 1h from the first bar (2025-01-07T00:00:00Z), the first of them 2025-01-07T01:30:00Z"),

@@ -91,7 +91,7 @@ func (j *job) columns(t *duck.Table) ([]string, error) {
 		case mapped:
 			return &stage.AttrError{Path: cty.GetAttrPath("columns").IndexString(name), Err: t.Require(source)}
 		case needed:
-			return stage.Attrf("columns", "there is no %s: %v. Say what it is called, as in columns = { %s = \"…\" }", name, t.Require(source), name)
+			return stage.Attrf("columns", "the column %s is missing (%v): say what it is called, as in columns = { %s = \"…\" }", name, t.Require(source), name)
 		}
 		return nil
 	}
