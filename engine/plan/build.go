@@ -59,7 +59,7 @@ func Build(r Request) (*Plan, hcl.Diagnostics) {
 		ConfigDigest: r.Pipeline.Digest(), Settings: r.Pipeline.Settings,
 		State:     StateRef{Lineage: r.Snapshot.Lineage, Serial: r.Snapshot.Serial, AuditHead: r.Snapshot.AuditHead},
 		Variables: variables(r.Pipeline.Variables), Outputs: outputs(r.Pipeline.Outputs),
-		Changes: []Change{},
+		Targets: r.Targets, Changes: []Change{},
 	}
 	for _, n := range r.Pipeline.Notifiers {
 		p.Notifiers = append(p.Notifiers, Notifier{Address: n.Addr, Type: n.Type.Name(), Config: n.Config, On: n.On})

@@ -21,6 +21,7 @@ type Plan struct {
 	Pipeline      string              `json:"pipeline"`
 	Environment   string              `json:"environment"`
 	Mode          Mode                `json:"mode"`
+	Targets       []addr.Addr         `json:"targets,omitempty"` // what the plan is limited to, with what that needs
 	ConfigDigest  digest.Digest       `json:"config_digest"`
 	State         StateRef            `json:"state"`
 	Settings      config.Settings     `json:"settings"`

@@ -34,7 +34,18 @@ func nothing(p *plan.Plan) string {
 	case plan.RefreshOnly:
 		return fmt.Sprintf("Every materialised file of %s in %s is as it was put there.", p.Pipeline, p.Environment)
 	}
+	if len(p.Targets) > 0 {
+		return fmt.Sprintf("%s and what it needs is up to date in %s.", targets(p), p.Environment)
+	}
 	return fmt.Sprintf("%s in %s is up to date: %s unchanged.", p.Pipeline, p.Environment, Plural(int64(p.Summary.NoOp), "node", "nodes"))
+}
+
+func targets(p *plan.Plan) string {
+	names := make([]string, len(p.Targets))
+	for i, t := range p.Targets {
+		names[i] = t.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 func title(p *plan.Plan, s Style) string {
@@ -55,8 +66,13 @@ func PlanSummary(w io.Writer, p *plan.Plan, s Style) {
 	if sum.Move > 0 {
 		counts += fmt.Sprintf(", %d to move", sum.Move)
 	}
-	fmt.Fprintf(w, "%s %s; %d unchanged.\n", s.paint(bold, "Plan:"), counts, sum.NoOp)
+	rest := "unchanged"
 	var notes []string
+	if len(p.Targets) > 0 {
+		rest = "unchanged or left out"
+		notes = append(notes, fmt.Sprintf("Limited to %s and what it needs.", targets(p)))
+	}
+	fmt.Fprintf(w, "%s %s; %d %s.\n", s.paint(bold, "Plan:"), counts, sum.NoOp, rest)
 	if sum.Cached > 0 {
 		notes = append(notes, fmt.Sprintf("%d of them %s nothing to run: the store has the result.", sum.Cached, verb(sum.Cached, "needs", "need")))
 	}
