@@ -13,6 +13,9 @@ import (
 // Lock takes the exclusive lock of a directory among processes, waiting for it. The lock is on the directory itself, leaves
 // no file, and ends with the process.
 func Lock(ctx context.Context, dir string) (release func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err

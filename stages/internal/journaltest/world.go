@@ -233,3 +233,8 @@ func NoSecret(t testing.TB, text, secret string) {
 
 // JournalPath is the file of the journal.
 func (w *World) JournalPath() string { return w.Journal.path }
+
+// WithJournal gives an environment a new journal, for the suite of all types.
+func WithJournal(t testing.TB) func(*stage.Env) {
+	return func(env *stage.Env) { env.Journal = New(filepath.Join(t.TempDir(), "journal")) }
+}
