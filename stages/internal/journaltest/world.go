@@ -146,7 +146,7 @@ func Model(t testing.TB, version string) stage.Input {
 	}, artifact.Info{Facts: map[string]string{"model_version": version}, Metrics: map[string]float64{"auc": 0.6}})
 }
 
-// Run runs the node in the world and returns its artifact, labelled, as an input for the next.
+// RunNode runs the node in the world and returns its artifact, labelled, as an input for the next.
 func (w *World) RunNode(r stage.Runner, label string, in ...stage.Input) (stage.Input, error) {
 	w.T.Helper()
 	out := &stage.Output{Dir: w.T.TempDir()}
