@@ -48,12 +48,12 @@ type app struct {
 }
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
-	f.StringVar(&a.env, "env", "", "environment (default: SERVICE_ENV, else dev)")
+	f.StringVar(&a.env, "env", "", "environment, by `name` (default: SERVICE_ENV, else dev)")
 	f.StringArrayVar(&a.varTexts, "var", nil, "value of a variable, as `name=value`; may be repeated")
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated, later ones win")
 	f.StringArrayVar(&a.targetTexts, "target", nil, "only this node and what it needs, by `address`; may be repeated")
 	f.StringArrayVar(&a.replaceTexts, "replace", nil, "run this node again although nothing changed, by `address`; may be repeated")
-	f.IntVar(&a.parallelism, "parallelism", 0, "how many nodes run at the same time (default: as the plan file says, else 4)")
+	f.IntVar(&a.parallelism, "parallelism", 0, "run at most `n` nodes at the same time (default: as the plan file says, else 4)")
 	f.DurationVar(&a.lockTimeout, "lock-timeout", 0, "how long to wait for the lock on the state, such as 30s")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line on standard output")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours")
