@@ -80,8 +80,17 @@ func skipped(w io.Writer, r *apply.Result, s Style) {
 		if !cause.IsZero() {
 			why = "because of " + cause.String()
 		}
-		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, "Skipped "+why+":"), strings.Join(by[cause], ", "))
+		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, "Skipped "+why+":"), some(by[cause]))
 	}
+}
+
+// some lists names, the first of them if there are many.
+func some(names []string) string {
+	const most = 12
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
 }
 
 // ResultSummary writes the outcome and the counts of a run.
