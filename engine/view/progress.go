@@ -64,9 +64,10 @@ func (a *activity) update(e apply.Event, now time.Time) {
 
 // note says how far a node is.
 func (n *active) note(now time.Time) string {
-	text := Duration(now.Sub(n.since).Truncate(time.Second))
-	if now.Sub(n.since) < time.Second {
-		text = "0 s"
+	elapsed := now.Sub(n.since).Truncate(time.Second)
+	text := Duration(elapsed)
+	if elapsed < time.Minute {
+		text = fmt.Sprintf("%d s", elapsed/time.Second)
 	}
 	if n.estimate > 0 {
 		text += " of about " + seconds(n.estimate)
