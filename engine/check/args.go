@@ -72,36 +72,6 @@ func (a Args) Bounds() string {
 	return s
 }
 
-// Within reports whether a number lies between numeric bounds.
-func (a Args) Within(x float64) (bool, error) {
-	low, hasLow, err := number(a.MinValue)
-	if err != nil {
-		return false, err
-	}
-	high, hasHigh, err := number(a.MaxValue)
-	if err != nil {
-		return false, err
-	}
-	switch {
-	case hasLow && (x < low || (a.StrictMin && x == low)):
-		return false, nil
-	case hasHigh && (x > high || (a.StrictMax && x == high)):
-		return false, nil
-	}
-	return true, nil
-}
-
-func number(v any) (float64, bool, error) {
-	switch v := v.(type) {
-	case nil:
-		return 0, false, nil
-	case json.Number:
-		f, err := v.Float64()
-		return f, true, err
-	}
-	return 0, false, fmt.Errorf("the bound %v is not a number", v)
-}
-
 // Spell prints an argument or an observed value for people.
 func Spell(v any) string {
 	switch v := v.(type) {
@@ -132,12 +102,13 @@ func Group(n int64) string {
 	return sign + s
 }
 
-// About names what the expectation is about, with its main arguments: column_values_to_be_between(close, 0.5..2).
+// About names what the expectation is about, with its main arguments: column_values_to_be_between(close, 0.5..2). It is
+// one line whatever the arguments hold.
 func About(e Expectation, a Args) string {
 	var parts []string
 	for _, p := range []string{a.Column, a.ColumnA, a.ColumnB, a.Metric, strings.Join(a.ColumnList, ", "), strings.Join(a.ColumnSet, ", ")} {
 		if p != "" {
-			parts = append(parts, p)
+			parts = append(parts, oneLine(p))
 		}
 	}
 	switch {
@@ -151,4 +122,12 @@ func About(e Expectation, a Args) string {
 		parts = append(parts, Group(a.Value))
 	}
 	return e.Type + "(" + strings.Join(parts, ", ") + ")"
+}
+
+// oneLine quotes a name that holds characters which are not to be printed.
+func oneLine(s string) string {
+	if q := strconv.Quote(s); strings.Contains(q, `\`) && !strings.Contains(s, `\`) && !strings.Contains(s, `"`) {
+		return q
+	}
+	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
 }

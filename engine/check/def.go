@@ -31,7 +31,11 @@ type Def struct {
 
 // Lookup returns the expectation called name. The prefix "expect_" of other tools' suites may stand before it.
 func Lookup(name string) (Def, bool) {
-	d, ok := byName()[strings.TrimPrefix(name, "expect_")]
+	name = strings.TrimPrefix(name, "expect_")
+	if name == "column_pair_values_A_to_be_greater_than_B" { // how older suites spell it
+		name = strings.ToLower(name)
+	}
+	d, ok := byName()[name]
 	return d, ok
 }
 
@@ -72,18 +76,15 @@ func bounds(t cty.Type, what string) []stage.Attr {
 	}
 }
 
-func countBounds(what string) []stage.Attr {
-	return bounds(cty.Number, what)[:2]
-}
-
 func columnMap(name, doc string, attrs ...stage.Attr) Def {
 	all := append([]stage.Attr{column()}, attrs...)
 	return define(name, ColumnMap, doc, append(all, mostly())...)
 }
 
-func columnAggregate(name, doc, what string) Def {
-	return define(name, ColumnAggregate, doc+" Nulls are left out. A column without values fails.",
-		append([]stage.Attr{column()}, bounds(cty.Number, what)...)...)
+// columnAggregate is an expectation on one number of a column (DynamicPseudoType: also on a date or a text).
+func columnAggregate(name string, t cty.Type, doc, what string) Def {
+	return define(name, ColumnAggregate, doc+" Nulls are left out. A column without values fails, and so does one that holds NaN where a number is computed.",
+		append([]stage.Attr{column()}, bounds(t, what)...)...)
 }
 
 func define(name string, family Family, doc string, attrs ...stage.Attr) Def {
@@ -113,38 +114,40 @@ func columnList(doc string) stage.Attr {
 func vocabulary() []Def {
 	any := cty.DynamicPseudoType
 	nulls := " Nulls are not considered."
+	nan := " Nulls are not considered; NaN is unexpected."
+	order := ", in the order of the table, nulls passed over. The first value is expected. NaN is unexpected and passed over."
 	return []Def{
-		columnMap("column_values_to_not_be_null", "No value of the column is null."),
+		columnMap("column_values_to_not_be_null", "No value of the column is null. NaN counts as null here, because it is a missing number that another tool wrote."),
 		columnMap("column_values_to_be_null", "Every value of the column is null."),
-		columnMap("column_values_to_be_between", "Every value lies between the bounds, which are numbers, dates (ISO 8601) or texts."+nulls, bounds(any, "value")...),
-		columnMap("column_values_to_be_in_set", "Every value is one of a set."+nulls, valueSet()),
+		columnMap("column_values_to_be_between", "Every value lies between the bounds, which are numbers, dates and times (ISO 8601; without a zone they mean UTC) or texts (compared byte by byte)."+nan, bounds(any, "value")...),
+		columnMap("column_values_to_be_in_set", "Every value is one of a set; dates and times are written in ISO 8601."+nulls, valueSet()),
 		columnMap("column_values_to_not_be_in_set", "No value is one of a set."+nulls, valueSet()),
 		columnMap("column_values_to_be_unique", "No value stands in the column twice. Every row of a repeated value is unexpected, not only the later ones."+nulls),
 		columnMap("column_values_to_match_regex", "Every value contains a match of a regular expression."+nulls, regex()),
 		columnMap("column_values_to_not_match_regex", "No value contains a match of a regular expression."+nulls, regex()),
-		columnMap("column_values_to_be_increasing", "Every value is at least the value before it, in the order of the table, nulls passed over. The first value is expected.", strictly()),
-		columnMap("column_values_to_be_decreasing", "Every value is at most the value before it, in the order of the table, nulls passed over. The first value is expected.", strictly()),
-		columnMap("column_value_lengths_to_be_between", "Every text has between so many characters."+nulls, countBounds("number of characters")...),
-		columnAggregate("column_min_to_be_between", "The least value of the column lies between the bounds.", "minimum"),
-		columnAggregate("column_max_to_be_between", "The greatest value of the column lies between the bounds.", "maximum"),
-		columnAggregate("column_mean_to_be_between", "The arithmetic mean of the column lies between the bounds.", "mean"),
-		columnAggregate("column_median_to_be_between", "The median of the column lies between the bounds; of an even number of values it is the mean of the middle two.", "median"),
-		columnAggregate("column_stdev_to_be_between", "The sample standard deviation of the column (divided by n-1) lies between the bounds.", "standard deviation"),
-		columnAggregate("column_sum_to_be_between", "The sum of the column lies between the bounds.", "sum"),
-		columnAggregate("column_unique_value_count_to_be_between", "The number of distinct values of the column lies between the bounds.", "number of values"),
-		columnAggregate("column_proportion_of_unique_values_to_be_between", "The number of distinct values divided by the number of values lies between the bounds.", "proportion"),
+		columnMap("column_values_to_be_increasing", "Every value is at least the value before it"+order, strictly()),
+		columnMap("column_values_to_be_decreasing", "Every value is at most the value before it"+order, strictly()),
+		columnMap("column_value_lengths_to_be_between", "Every text has between so many characters."+nulls, bounds(cty.Number, "number of characters")...),
+		columnAggregate("column_min_to_be_between", any, "The least value of the column lies between the bounds, which are numbers, dates and times, or texts.", "minimum"),
+		columnAggregate("column_max_to_be_between", any, "The greatest value of the column lies between the bounds, which are numbers, dates and times, or texts.", "maximum"),
+		columnAggregate("column_mean_to_be_between", cty.Number, "The arithmetic mean of the column lies between the bounds.", "mean"),
+		columnAggregate("column_median_to_be_between", cty.Number, "The median of the column lies between the bounds; of an even number of values it is the mean of the middle two.", "median"),
+		columnAggregate("column_stdev_to_be_between", cty.Number, "The sample standard deviation of the column (divided by n-1) lies between the bounds. A single value has none, which fails.", "standard deviation"),
+		columnAggregate("column_sum_to_be_between", cty.Number, "The sum of the column lies between the bounds.", "sum"),
+		columnAggregate("column_unique_value_count_to_be_between", cty.Number, "The number of distinct values of the column lies between the bounds.", "number of values"),
+		columnAggregate("column_proportion_of_unique_values_to_be_between", cty.Number, "The number of distinct values divided by the number of values lies between the bounds.", "proportion"),
 		define("column_to_exist", Table, "The table has the column.", column()),
-		define("table_row_count_to_be_between", Table, "The number of rows lies between the bounds.", countBounds("number of rows")...),
+		define("table_row_count_to_be_between", Table, "The number of rows lies between the bounds.", bounds(cty.Number, "number of rows")...),
 		define("table_row_count_to_equal", Table, "The table has exactly so many rows.",
 			stage.Attr{Name: "value", Type: cty.Number, Required: true, Doc: "The number of rows."}),
-		define("table_column_count_to_be_between", Table, "The number of columns lies between the bounds.", countBounds("number of columns")...),
+		define("table_column_count_to_be_between", Table, "The number of columns lies between the bounds.", bounds(cty.Number, "number of columns")...),
 		define("table_columns_to_match_set", Table, "The table has these columns, in any order.",
 			stage.Attr{Name: "column_set", Type: cty.List(cty.String), Required: true, Doc: "The columns; it can't be empty."},
 			stage.Attr{Name: "exact_match", Type: cty.Bool, Default: cty.True, Doc: "Whether further columns are not allowed."}),
 		define("table_columns_to_match_ordered_list", Table, "The table has exactly these columns in this order.", columnList("The columns.")),
-		define("compound_columns_to_be_unique", MultiColumn, "No combination of values of these columns stands in the table twice. Rows in which all of them are null are not considered.",
+		define("compound_columns_to_be_unique", MultiColumn, "No combination of values of these columns stands in the table twice. Rows in which all of them are null are not considered; a null is equal to a null.",
 			columnList("The columns of the key."), mostly()),
-		define("column_pair_values_a_to_be_greater_than_b", MultiColumn, "In every row the value of one column is greater than that of another. Rows in which both are null are not considered; a null beside a value is unexpected.",
+		define("column_pair_values_a_to_be_greater_than_b", MultiColumn, "In every row the value of one column is greater than that of another. Rows in which both are null are not considered; a null beside a value is unexpected, and so is NaN.",
 			stage.Attr{Name: "column_A", Type: cty.String, Required: true, Doc: "The column with the greater values."},
 			stage.Attr{Name: "column_B", Type: cty.String, Required: true, Doc: "The column with the lesser values."},
 			stage.Attr{Name: "or_equal", Type: cty.Bool, Doc: "Whether equal values are allowed."}, mostly()),
