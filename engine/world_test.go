@@ -188,7 +188,7 @@ type mailConfig struct {
 	Box string `cty:"box"`
 }
 
-// mailRunner appends each message to a file.
+// mailRunner appends each message to a file, once: like a receiver that honours the key of a message.
 type mailRunner struct{ c mailConfig }
 
 func (mailRunner) Run(context.Context, stage.Env, stage.Inputs, *stage.Output) error {
@@ -196,6 +196,9 @@ func (mailRunner) Run(context.Context, stage.Env, stage.Inputs, *stage.Output) e
 }
 
 func (r mailRunner) Notify(_ context.Context, env stage.Env, m stage.Message) error {
+	if b, err := os.ReadFile(filepath.Join(env.WorkDir, r.c.Box)); err == nil && strings.Contains(string(b), m.Key) {
+		return nil
+	}
 	f, err := os.OpenFile(filepath.Join(env.WorkDir, r.c.Box), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

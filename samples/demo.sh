@@ -35,16 +35,16 @@ ends 0 plan $plan --detailed-exitcode
 title "4. Edit one attribute (AI1's epochs, 200 -> 150): training and what is below it, not the features"
 sed -i 's/^ai1_params: {learning_rate: 0.1, epochs: 200/ai1_params: {learning_rate: 0.1, epochs: 150/' configs/base/training.yaml
 ends 2 plan $plan --detailed-exitcode
-sed -i 's/^ai1_params: {learning_rate: 0.1, epochs: 150/ai1_params: {learning_rate: 0.1, epochs: 200/' configs/base/training.yaml
 
-title "5. Bad data: a bar with a close of 99 must not reach a publish target"
+title "5. Bad data: a bar whose volume is out of range. Its stage is rejected, and nothing below it is trained or published"
 cp samples/data/sample_canonical.json good.json
-sed -i 's/"close": 1.015/"close": 99/' samples/data/sample_canonical.json
+sed -i 's/"volume": 1200/"volume": 120000/' samples/data/sample_canonical.json
 cmp -s good.json samples/data/sample_canonical.json && { echo "demo: the sample did not change" >&2; exit 1; }
 ends 3 apply $plan --auto-approve
-mv good.json samples/data/sample_canonical.json
 
-title "6. The data is mended: nothing is computed again"
+title "6. The data is mended and the edit undone: everything is in the store, so nothing runs"
+mv good.json samples/data/sample_canonical.json
+sed -i 's/^ai1_params: {learning_rate: 0.1, epochs: 150/ai1_params: {learning_rate: 0.1, epochs: 200/' configs/base/training.yaml
 show apply $plan --auto-approve
 
 title "7. What was published, and its audit trail"

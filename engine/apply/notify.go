@@ -128,9 +128,11 @@ func (r *run) deliver(ctx context.Context) (warnings []string, err error) {
 		if sendErr := r.send(ctx, to, b); sendErr != nil {
 			ev.Outcome, ev.Error = Failed, sendErr.Error()
 			warnings = append(warnings, fmt.Sprintf("%s could not be notified; the message is kept and sent with the next apply: %v", to.Address, sendErr))
-		} else if err := r.Lease.Outbox().Settle(ctx, b.keys, "delivered"); err != nil {
-			return nil, err
 		} else {
+			r.Faults.Hit(fault.NotifySent)
+			if err := r.Lease.Outbox().Settle(ctx, b.keys, "delivered"); err != nil {
+				return nil, err
+			}
 			r.Faults.Hit(fault.AfterNotify)
 		}
 		r.events.emit(ev)

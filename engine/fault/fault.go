@@ -26,6 +26,7 @@ const (
 	JournalDone      Point = "journal-done"      // the result is recorded
 	OutboxPut        Point = "outbox-put"        // a message waits in the outbox
 	BeforeNotify     Point = "before-notify"     // a message is about to be sent
+	NotifySent       Point = "notify-sent"       // the message arrived, the outbox does not know: it is sent again, with its key
 	AfterNotify      Point = "after-notify"      // the message is delivered, and settled
 	RunFinished      Point = "run-finished"      // everything is recorded but the end of the run
 )
@@ -33,7 +34,7 @@ const (
 // Points lists all points.
 func Points() []Point {
 	return []Point{RunStarted, AfterRun, AfterPut, AfterCheck, AfterMaterialize, AfterCommit, JournalIntent, JournalEffect,
-		JournalDone, OutboxPut, BeforeNotify, AfterNotify, RunFinished}
+		JournalDone, OutboxPut, BeforeNotify, NotifySent, AfterNotify, RunFinished}
 }
 
 // Set is an armed point, or none. A nil *Set never fires.
