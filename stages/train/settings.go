@@ -6,7 +6,7 @@ import (
 	"pipe/stages/train/fold"
 )
 
-// Fit settings of one model.
+// ModelParams are the settings of one model.
 type ModelParams struct {
 	LearningRate float64 `json:"learning_rate" yaml:"learning_rate" cty:"learning_rate"`
 	Epochs       int     `json:"epochs" yaml:"epochs" cty:"epochs"`
