@@ -37,7 +37,7 @@ func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
 func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change) bool) {
 	q.load(want)
 	done := q.done // of this pass: the next one makes another
-	go func() { // wakes the workers for an interrupt
+	go func() {    // wakes the workers for an interrupt
 		select {
 		case <-stop.Done():
 			q.mu.Lock()
