@@ -56,8 +56,12 @@ func newRunner(c config) (stage.Runner, error) {
 		return nil, stage.Attrf("capital", "%v is no capital to trade with: it must be positive", c.Capital)
 	case !(c.Leverage > 0):
 		return nil, stage.Attrf("leverage", "%v trades nothing: it must be positive", c.Leverage)
+	case !(c.Exit.ZExit >= 0):
+		return nil, exitError("z_exit", "%v is not a distance: it must be zero or more", c.Exit.ZExit)
+	case !(c.Exit.ThetaStop >= 0 && c.Exit.ThetaStop <= 1):
+		return nil, exitError("theta_stop", "%v is compared with a probability: it must lie from 0 to 1", c.Exit.ThetaStop)
 	case c.Exit.MaxBars < 1:
-		return nil, &stage.AttrError{Path: cty.GetAttrPath("exit").GetAttr("max_bars"), Err: errors.New("a position must be held for at least 1 bar")}
+		return nil, exitError("max_bars", "a position must be held for at least 1 bar, not %d", c.Exit.MaxBars)
 	}
 	if c.Stress != nil {
 		if err := c.Stress.Check(); err != nil {
@@ -65,6 +69,10 @@ func newRunner(c config) (stage.Runner, error) {
 		}
 	}
 	return r, nil
+}
+
+func exitError(name, format string, args ...any) error {
+	return &stage.AttrError{Path: cty.GetAttrPath("exit").GetAttr(name), Err: fmt.Errorf(format, args...)}
 }
 
 func (r *runner) leg(l leg) (sim.Leg, error) {
@@ -160,8 +168,11 @@ func (r *runner) setup(ctx context.Context, db *duck.DB, in stage.Inputs) (sim.S
 	if err != nil {
 		return s, err
 	}
-	if err := r.sameSymbols(feats); err != nil {
+	if err := errors.Join(r.sameSymbols(feats), sameData(feats, model)); err != nil {
 		return s, err
+	}
+	if r.c.Exit.ZExit >= p.ZEntry {
+		return s, fmt.Errorf("exit.z_exit is %v and the model's entries begin at |z| >= %v: a position would be closed as it is opened", r.c.Exit.ZExit, p.ZEntry)
 	}
 	bars, err := train.ReadFrame(ctx, db, feats.Table())
 	if err != nil {
@@ -216,6 +227,15 @@ func (r *runner) sameSymbols(feats stage.Input) error {
 		if s != "" && !strings.EqualFold(s, r.legs[i].Symbol) {
 			return fmt.Errorf("the features are of %s and leg_%c is %s", strings.Join(schema.Symbols, " and "), "ab"[i], r.legs[i].Symbol)
 		}
+	}
+	return nil
+}
+
+// sameData refuses predictions that were made from other features: z and beta would not be those that the model saw.
+func sameData(feats, model stage.Input) error {
+	made, trained := feats.Artifact.Facts["feature_hash"], model.Artifact.Facts["data_hash"]
+	if made != trained {
+		return fmt.Errorf("the model was trained on other features (%.12s) than these (%.12s): give the features stage that the train stage reads", trained, made)
 	}
 	return nil
 }

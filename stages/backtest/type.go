@@ -82,6 +82,17 @@ theta1, risk_score below theta2, and the entry rule of AI1) is read at the close
 next. The legs are beta-neutral, rounded to their lot steps, and pay costs on every fill. The position is closed at the
 target, at the stop or after max_bars.
 
+Where the rules leave a choice: theta_stop closes a position when return_prob falls below it, because the model no longer
+believes in the reversion. Costs, spread_bps included, are charged on every fill of every leg, which is cautious: a table of
+full bid-ask spreads may be halved. A is sized to leverage x equity / (1 + |beta|), rounded down to its lot step, B to the
+step nearest to beta times A; a lot is 100,000 units. A trading day ends at 17:00 in New York. max_drawdown is of the equity
+at every bar's close. halt_rate is the share of scored bars with risk_score >= theta2.
+
+Scenarios keep the scores and ask what the same decisions would have earned: vol_spike multiplies every price change, and
+slippage and spread; corr_breakdown lowers the legs' correlation to that value, leaving B its mean and variance;
+cost_increase adds basis points to every fill; latency_bars fills that many bars later; gap_percent moves leg A by that
+much against a position held over a closing of the market.
+
 Files: ` + "`bt_summary.json`, `bt_trades.parquet` (the table), `bt_daily_equity.parquet`, `bt_stress.json`, `equity.svg`" + `. Metrics:
 annual_return (compounded, 252 days), sharpe (daily returns, times the square root of 252), max_drawdown, trades,
 trades_per_year, win_rate, expectancy, halt_rate. One that is not defined, as without a trade, is absent, so that an

@@ -146,6 +146,17 @@ func checkTraded(t *testing.T, r stagetest.Result) {
 	}
 }
 
+// otherHash is the artifact as if it had been made from other bars.
+func otherHash(u stagetest.Upstream) stagetest.Upstream {
+	facts := map[string]string{}
+	for k, v := range u.Facts {
+		facts[k] = v
+	}
+	facts["feature_hash"] = strings.Repeat("0", 64)
+	u.Facts = facts
+	return u
+}
+
 func TestType(t *testing.T) {
 	up := trained(t, "0.5")
 	with := func(name, old, repl, attr, want string) stagetest.Case {
@@ -169,6 +180,11 @@ func TestType(t *testing.T) {
 		with("a cross", `"USDJPY"`, `"EURJPY"`, "leg_b", "has no USD in it"),
 		with("no lot step", "lot_step = 0.01", "lot_step = 0", "leg_a", "positive"),
 		with("max_bars", "max_bars = 48", "max_bars = 0", "exit.max_bars", "at least 1"),
+		with("z_exit", "z_exit = 0.5", "z_exit = -1", "exit.z_exit", "zero or more"),
+		with("z_exit beyond the entry", "z_exit = 0.5", "z_exit = 1.2", "", "as it is opened"),
+		with("theta_stop", "theta_stop = 0.2", "theta_stop = 2", "exit.theta_stop", "from 0 to 1"),
+		stagetest.Case{Name: "other features", Config: config, WantErr: "trained on other features", Upstreams: map[string]stagetest.Upstream{
+			"stage.features": otherHash(up["stage.features"]), "stage.model": up["stage.model"]}},
 		with("stress", "gap_percent = [0.5, 1]", "gap_percent = [-1]", "stress", "percentage"),
 		with("capital", "exit ", "capital = 0\nexit ", "capital", "positive"),
 		with("one leg of two", `leg_b    = { canonical_symbol = "USDJPY", min_lot = 0.01, lot_step = 0.01 }`, "", "", "the features are of 2 legs"),

@@ -287,7 +287,21 @@ Files: ` + "`features.parquet`" + ` (timestamp, coefficients and prices, feature
 and ` + "`preprocess_report.json`" + `. Metrics: missing_share, outlier_share, spike_share, complete_rows, ai1_samples, ai2_samples.
 
 The label AI1 (reversion) is 1 if, after an entry at |z| >= z_entry with |EMA of delta z| <= delta_z_ema, |z| <= z_exit is
-reached within ai1_horizon bars; bars without an entry have none. AI2 (risk) is 1 where one of its thresholds is passed.`
+reached within ai1_horizon bars, or passed from one bar to the next; bars without an entry have none. AI2 (risk) is 1 where
+one of its thresholds is passed, at the bar itself or, with ai2_horizon, at one of that many bars after it. A label whose
+horizon reaches past the last bar is missing, also when its outcome is known already: those that come early would be a
+biased sample. ai1_end and ai2_end are the times of the last bar that decided a label (Unix seconds), for exact purging.
+
+What the columns are, where their names leave a choice: beta is the least-squares slope of log A on log B; spread the
+distance of log A from that line; delta_z_ema the EMA of delta z; atr_ratio the legs' ATRs as shares of their closes,
+divided, so that pairs of any quotation compare; rho_180 the correlation of log returns and rho_var_180 its variance over
+as many bars; beta_stability 1/(1 + deviation/|mean|) of beta; half_life that of an AR(1) fit, within 0 and its window.
+ema_gap, slope, rsi and drawdown_recent are of the path that a holder of one unit of A against beta of B earns, with the
+beta of the bar before; drawdown_recent is the larger of a long and a short holder's. abs_z, abs_delta_z_ema and the columns
+that end in _side (times the sign of z) let a linear model see that a high and a low z are the same situation mirrored.
+
+Shares: missing_share is of timestamps that one leg lacks or that were filled; outlier_share of log changes more than 8
+robust sigmas out; spike_share of those of which the next bar takes back at least half.`
 
 const example = `stage "features" "pair" {
   legs = { a = stage.eurusd, b = stage.usdjpy }

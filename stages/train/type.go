@@ -189,6 +189,18 @@ const typeDoc = `Trains AI1 (return_prob: will the spread revert?) and AI2 (risk
 scaled features, with purged walk-forward or K-fold cross-validation and isotonic calibration fitted on validation
 predictions only. Scalers, models and calibration of a fold see nothing of what the fold is validated on.
 
+Walk-forward cuts the rows in which every feature is present into folds + 1 equal parts: the first is only trained on (and
+is longer if min_train_size asks for it), each other one is validated on by models trained on all before it. holdout_size is
+the least that a fold is validated on. purge rows before a validation part are left out of its training, and so is every
+row whose label reads into it. embargo applies to training rows after a validation part, which only K-fold has. A fold whose
+training rows hold one class has no model and no predictions, and metrics.json says so.
+
+The predictions of a fold are calibrated on those of other folds whose rows it may train on; in walk-forward the first
+fold has none and keeps its raw probabilities. Calibrated probabilities stay 1/(n+2) away from 0 and 1, where n is the
+number of samples of the calibration. The rarer class of AI2 is weighted up to balance, at most fivefold. Scalers
+are median and MAD, clipped to [-5, 5]. learning_rate is the length of the one gradient step that L-BFGS starts from: at
+convergence it makes no difference. metrics.json and the model card say whether a fit converged within epochs iterations.
+
 Files: ` + "`model_ai1.json`, `model_ai2.json`, `feature_schema.json` (with scalers), `params.yaml`, `metrics.json`, `model_card.md`" + ` and
 the out-of-fold predictions ` + "`oof_predictions.parquet`" + `, which are the table. Metrics, pooled over the folds: log_loss, brier, auc,
 pr_auc, f1, ece, mce with the suffix _ai1 or _ai2; one that is not defined (a single class) is absent, so that an
