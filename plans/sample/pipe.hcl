@@ -165,7 +165,7 @@ publish "model_registry" "core" {
   evidence = [stage.backtest]
   files    = publish.models
   database = try(secret("POSTGRES_URL"), null)
-  path     = "${dirname(local.storage.models_root)}/registry"
+  path     = local.storage.registry_root
   adoption {
     min_sharpe    = local.policy.adoption.min_sharpe
     max_drawdown  = local.policy.adoption.max_drawdown

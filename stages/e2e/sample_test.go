@@ -669,3 +669,36 @@ func TestRealBars(t *testing.T) {
 		t.Errorf("second apply: %s", r.stdout)
 	}
 }
+
+// TestEnvironments plans the sample for staging and production, whose storage lies elsewhere. Nothing is touched.
+func TestEnvironments(t *testing.T) {
+	p := newProject(t)
+	for _, env := range []string{"stg", "prod"} {
+		got := p.plan("--env", env)
+		if got.Summary["create"] != len(got.Changes) || len(got.Changes) < 12 {
+			t.Errorf("%s: %v", env, got.Summary)
+		}
+	}
+	if f := p.files(".pipe"); len(f) != 0 {
+		t.Errorf("planning left %v", f)
+	}
+}
+
+// TestQuickstart runs the ten lines on the CSV beside them, and on another one.
+func TestQuickstart(t *testing.T) {
+	p := newProject(t)
+	p.must(0, "apply", "plans/quickstart", "--auto-approve")
+	if f := p.files("storage"); len(f) != 1 {
+		t.Errorf("files: %v", f)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "mine.csv"), []byte("a,b\n1,2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.must(0, "apply", "plans/quickstart", "--auto-approve", "--var", "csv=mine.csv")
+	if err := os.WriteFile(filepath.Join(p.dir, "mine.csv"), []byte("a,b\n1,2\n3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.must(1, "apply", "plans/quickstart", "--auto-approve", "--var", "csv=mine.csv"); !strings.Contains(r.stdout+r.stderr, "line 3") {
+		t.Errorf("a ragged row: %s%s", r.stdout, r.stderr)
+	}
+}
