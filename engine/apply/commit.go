@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"pipe/engine/addr"
@@ -21,6 +22,7 @@ type committer struct {
 	writing  bool
 	err      error // the first failed write ends the run: nothing may be committed after it
 	warnings []string
+	owners   map[string]addr.Addr // of materialised files, made when first needed; may be out of date for entries that went
 }
 
 func newCommitter(lease state.Lease, snap *state.Snapshot) *committer {
@@ -76,6 +78,40 @@ func (c *committer) entry(a addr.Addr) *state.Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.snap.Entries[a]
+}
+
+// owner returns the entry, other than those of the given addresses, whose files include the path.
+func (c *committer) owner(path string, not ...addr.Addr) (addr.Addr, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owners == nil {
+		c.owners = map[string]addr.Addr{}
+		for a, e := range c.snap.Entries {
+			for _, m := range e.Materialized {
+				c.owners[m.Path] = a
+			}
+		}
+	}
+	a, ok := c.owners[path]
+	if e := c.snap.Entries[a]; !ok || e == nil || slices.Contains(not, a) || !holds(e, path) {
+		return addr.Addr{}, false
+	}
+	return a, true
+}
+
+func holds(e *state.Entry, path string) bool {
+	return slices.ContainsFunc(e.Materialized, func(m state.Materialized) bool { return m.Path == path })
+}
+
+// own records that the entry at a has files at these paths.
+func (c *committer) own(a addr.Addr, files []state.Materialized) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range files {
+		if c.owners != nil {
+			c.owners[m.Path] = a
+		}
+	}
 }
 
 // others returns all entries but those of the given addresses.

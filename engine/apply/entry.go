@@ -131,6 +131,7 @@ func (n *nodeRun) materialize(ctx context.Context) ([]state.Materialized, error)
 		}
 		files = append(files, state.Materialized{Path: p, File: f})
 	}
+	n.store.own(n.change.Address, files)
 	return files, nil
 }
 
@@ -145,14 +146,10 @@ func place(to string, a *artifact.Artifact, f artifact.File) string {
 	}
 }
 
-// claim refuses a place that another node's files are at.
+// claim refuses a place that another node's files are at, unless the plan takes that node away.
 func (n *nodeRun) claim(p string) error {
-	for _, e := range n.store.others(n.change.Address, n.change.From) {
-		for _, m := range e.Materialized {
-			if m.Path == p && !n.leaving(e.Address) {
-				return fmt.Errorf("%s is where %s puts a file: give one of the two another \"to\"", p, e.Address)
-			}
-		}
+	if a, taken := n.store.owner(p, n.change.Address, n.change.From); taken && !n.leaving(a) {
+		return fmt.Errorf("%s is where %s puts a file: give one of the two another \"to\"", p, a)
 	}
 	return nil
 }
@@ -173,13 +170,8 @@ func (n *nodeRun) tidy(ctx context.Context, before, after []state.Materialized) 
 	for _, m := range after {
 		kept[m.Path] = true
 	}
-	for _, e := range n.store.others(n.change.Address, n.change.From) {
-		for _, m := range e.Materialized {
-			kept[m.Path] = true
-		}
-	}
 	for _, m := range before {
-		if kept[m.Path] {
+		if _, elsewhere := n.store.owner(m.Path, n.change.Address, n.change.From); kept[m.Path] || elsewhere {
 			continue
 		}
 		if err := n.takeAway(ctx, m); err != nil {

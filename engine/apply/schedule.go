@@ -17,11 +17,11 @@ func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
 	q := newQueue(r.plan.Changes)
 	r.pass(stop, work, q, func(c *plan.Change) bool { return c.Action != plan.Delete })
 	if cause, bad := q.firstFailure(); bad {
-		q.skipRest(cause, "")
+		q.skipRest(fmt.Sprintf("not started after %s failed; --keep-going goes on with what does not need it", cause))
 	} else if stop.Err() == nil {
 		r.pass(stop, work, q, func(c *plan.Change) bool { return c.Action == plan.Delete })
 	}
-	q.skipRest(addr.Addr{}, errStopped.Error())
+	q.skipRest(errStopped.Error())
 	if err := r.store.failure(); err != nil {
 		return nil, err
 	}
@@ -190,14 +190,11 @@ func (q *queue) skip(i int, cause addr.Addr) {
 	}
 }
 
-// skipRest marks everything without a result as skipped.
-func (q *queue) skipRest(cause addr.Addr, why string) {
+// skipRest marks everything without a result as skipped, which is the doing of no node above it.
+func (q *queue) skipRest(why string) {
 	for i := range q.results {
 		if q.results[i].Outcome == "" {
-			q.results[i].Outcome, q.results[i].Cause = Skipped, cause
-			if q.results[i].Error = why; why == "" {
-				q.results[i].Error = fmt.Sprintf("skipped because %s failed", cause)
-			}
+			q.results[i].Outcome, q.results[i].Error = Skipped, why
 		}
 	}
 }

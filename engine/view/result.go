@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"pipe/engine/addr"
 	"pipe/engine/apply"
 	"pipe/engine/check"
 	"pipe/engine/plan"
@@ -64,23 +63,23 @@ func warned(w io.Writer, n *apply.NodeResult, s Style) {
 
 // skipped names the nodes that did not run, by what stopped them.
 func skipped(w io.Writer, r *apply.Result, s Style) {
-	by := map[addr.Addr][]string{}
-	var order []addr.Addr
+	by := map[string][]string{}
+	var order []string
 	for _, n := range r.Nodes {
 		if n.Outcome != apply.Skipped {
 			continue
 		}
-		if by[n.Cause] == nil {
-			order = append(order, n.Cause)
+		why := "Skipped, " + n.Error
+		if !n.Cause.IsZero() {
+			why = "Skipped because of " + n.Cause.String()
 		}
-		by[n.Cause] = append(by[n.Cause], n.Address.String())
+		if by[why] == nil {
+			order = append(order, why)
+		}
+		by[why] = append(by[why], n.Address.String())
 	}
-	for _, cause := range order {
-		why := "because the run was stopped"
-		if !cause.IsZero() {
-			why = "because of " + cause.String()
-		}
-		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, "Skipped "+why+":"), some(by[cause]))
+	for _, why := range order {
+		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, why+":"), some(by[why]))
 	}
 }
 
