@@ -1,0 +1,111 @@
+package expect
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"pipe/engine/check"
+	"pipe/stages/internal/duck"
+)
+
+// shown are the expressions by which rows are read: values that JSON has no form for as the text that SQL gives them,
+// and nested ones as JSON.
+func (s *session) shown() []string {
+	var list []string
+	for _, c := range s.info.Columns {
+		col := duck.Ident(c.Name)
+		switch kind := kindOf(c.Type); {
+		case kind == numeric, kind == boolean, c.Type == "VARCHAR", c.Type == "BLOB":
+		case strings.HasPrefix(c.Type, "TIMESTAMP"):
+		case nested(c.Type):
+			col = "CAST(to_json(" + col + ") AS VARCHAR)"
+		default:
+			col = "CAST(" + col + " AS VARCHAR)"
+		}
+		list = append(list, col)
+	}
+	return list
+}
+
+func nested(sqlType string) bool {
+	return strings.HasSuffix(sqlType, "]") || strings.HasPrefix(sqlType, "STRUCT(") || strings.HasPrefix(sqlType, "MAP(") ||
+		strings.HasPrefix(sqlType, "UNION(") || sqlType == "JSON"
+}
+
+// plain is a value of a column for a result.
+func (s *session) plain(c duck.Column, v any) any {
+	text, ok := v.(string)
+	if !ok || !nested(c.Type) {
+		return plain(v)
+	}
+	var x any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if dec.Decode(&x) != nil {
+		return text // such as a list that holds NaN
+	}
+	return x
+}
+
+// plain turns a value of the driver into one that JSON can hold and that is the same on every machine: a number, a text,
+// true or false, null.
+func plain(v any) any {
+	switch v := v.(type) {
+	case nil, bool, string, int64:
+		return v
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	case uint64:
+		return json.Number(strconv.FormatUint(v, 10))
+	case *big.Int:
+		return json.Number(v.String())
+	case duckdb.Decimal:
+		return json.Number(v.String())
+	case float32, float64:
+		f := float(v)
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return strconv.FormatFloat(f, 'g', -1, 64)
+		}
+		return f
+	case time.Time:
+		return check.SpellMoment(v)
+	case []byte:
+		return fmt.Sprintf("%x", v)
+	}
+	return fmt.Sprint(v)
+}
+
+// float is a floating-point number of the driver. A FLOAT is the shortest number that means it: 0.1, not
+// 0.10000000149011612. Zero has no sign, because which of the two a minimum gives depends on the order of the rows.
+func float(v any) float64 {
+	f, ok := v.(float64)
+	if single, is := v.(float32); is {
+		var err error
+		if f, err = strconv.ParseFloat(strconv.FormatFloat(float64(single), 'g', -1, 32), 64); err != nil {
+			f = float64(single)
+		}
+	} else if !ok {
+		return math.NaN()
+	}
+	if f == 0 {
+		return 0
+	}
+	return f
+}
