@@ -99,7 +99,11 @@ func observationDiagnostic(n *config.Node, err error) *hcl.Diagnostic {
 			subject = n.AttrRanges[step.Name]
 		}
 	}
-	return diag.Error("engine.observe", &subject, "Input cannot be read", "%s: %s", n.Addr, sentence(err.Error()))
+	summary := "Input cannot be read"
+	if n.Addr.Kind == addr.Publish {
+		summary = "Publish target cannot be reached"
+	}
+	return diag.Error("engine.observe", &subject, summary, "%s: %s", n.Addr, sentence(err.Error()))
 }
 
 func (e *Engine) observerEnv(p *config.Pipeline, n *config.Node) stage.Env {

@@ -36,7 +36,7 @@ func Map(e Expectation, a Args, rows, missing, unexpected int64) Result {
 	r.Success = considered == 0 || float64(considered-unexpected)/float64(considered) >= a.Share()
 	what := "rows are unexpected"
 	if unexpected == 1 {
-		what = "row is unexpected"
+		what = "rows is unexpected"
 	}
 	r.Message = fmt.Sprintf("%s: %s of %s %s", About(e, a), Group(unexpected), Group(considered), what)
 	if unexpected > 0 && considered > 0 {

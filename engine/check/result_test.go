@@ -78,14 +78,14 @@ func TestMapTable(t *testing.T) {
 		message                   string
 	}{
 		{"1", 57600, 0, 3, false, 100 * 3.0 / 57600, 100 * 3.0 / 57600, 0.0, "3 of 57,600 rows are unexpected (0.00521%)"},
-		{"0.999", 1000, 0, 1, true, 0.1, 0.1, 0.0, "1 of 1,000 row is unexpected (0.1%), 0.1% allowed"},
-		{"0.999", 999, 0, 1, false, 100.0 / 999, 100.0 / 999, 0.0, "1 of 999 row is unexpected (0.1%), 0.1% allowed"},
-		{"0.5", 10, 8, 1, true, 50.0, 10.0, 80.0, "1 of 2 row is unexpected (50%), 50% allowed"},
+		{"0.999", 1000, 0, 1, true, 0.1, 0.1, 0.0, "1 of 1,000 rows is unexpected (0.1%), 0.1% allowed"},
+		{"0.999", 999, 0, 1, false, 100.0 / 999, 100.0 / 999, 0.0, "1 of 999 rows is unexpected (0.1%), 0.1% allowed"},
+		{"0.5", 10, 8, 1, true, 50.0, 10.0, 80.0, "1 of 2 rows is unexpected (50%), 50% allowed"},
 		{"1", 10, 10, 0, true, nil, 0.0, 100.0, "0 of 0 rows are unexpected"},
 		{"1", 0, 0, 0, true, nil, nil, nil, "0 of 0 rows are unexpected"},
 		{"0", 10, 0, 10, true, 100.0, 100.0, 0.0, "10 of 10 rows are unexpected (100%), 100% allowed"},
 		{"0.9999", 10000, 0, 9999, false, 99.99, 99.99, 0.0, "9,999 of 10,000 rows are unexpected (99.99%), 0.01% allowed"},
-		{"1", 10_000_000, 0, 1, false, 1e-5, 1e-5, 0.0, "1 of 10,000,000 row is unexpected (0.00001%)"},
+		{"1", 10_000_000, 0, 1, false, 1e-5, 1e-5, 0.0, "1 of 10,000,000 rows is unexpected (0.00001%)"},
 	} {
 		e, a := one(t, "column_values_to_be_unique", `{"column":"c","mostly":`+tt.mostly+`}`)
 		r := check.Map(e, a, tt.rows, tt.missing, tt.unexpected)

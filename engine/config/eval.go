@@ -115,8 +115,11 @@ func (l *loader) wrongType(a *hclsyntax.Attribute, ty cty.Type, v cty.Value, err
 		l.add(d)
 		return
 	}
-	l.errorf("config.bad_type", at, "Wrong type of a value", "%s takes %s: %s%s.%s",
-		a.Name, friendly(ty), convertMessage(err), given(part), originOf(part))
+	why := ": " + convertMessage(err) + given(part)
+	if why == ": "+ty.FriendlyName()+" required" {
+		why = ", and this is " + friendly(v.Type())
+	}
+	l.errorf("config.bad_type", at, "Wrong type of a value", "%s takes %s%s.%s", a.Name, friendly(ty), why, originOf(part))
 }
 
 // given spells a short text or number that does not fit.
@@ -182,6 +185,12 @@ func friendly(ty cty.Type) string {
 
 // explain makes a diagnostic of HCL's evaluator say what it means for this language.
 func (l *loader) explain(d *hcl.Diagnostic) *hcl.Diagnostic {
+	if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
+		var gone *absent
+		if errors.As(call.FunctionCallError(), &gone) {
+			return diag.Error(gone.code, d.Subject, gone.summary, "%s", sentence(gone.Error()))
+		}
+	}
 	d.Extra = diag.Code("config.expression")
 	if d.Expression == nil || d.EvalContext == nil || d.Subject == nil {
 		return d

@@ -25,6 +25,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"pipe/engine/diag"
 	"pipe/engine/stage"
 )
 
@@ -71,6 +72,20 @@ func (l *loader) functions() map[string]function.Function {
 	return f
 }
 
+// absent is the error of a function that asks for something outside that is not there.
+type absent struct {
+	code    diag.Code
+	summary string
+	err     error
+}
+
+func absentf(code diag.Code, summary, format string, args ...any) *absent {
+	return &absent{code, summary, fmt.Errorf(format, args...)}
+}
+
+func (e *absent) Error() string { return e.err.Error() }
+func (e *absent) Unwrap() error { return e.err }
+
 var lengthFunc = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowMarked: true}},
 	Type:   function.StaticReturnType(cty.Number),
@@ -95,6 +110,10 @@ func text(param string, fn func(string) (string, error)) function.Function {
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			s, err := fn(args[0].AsString())
+			var gone *absent
+			if errors.As(err, &gone) {
+				return cty.NilVal, gone
+			}
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
@@ -165,7 +184,7 @@ func (l *loader) fileFunctions() map[string]function.Function {
 		}
 		b, err := os.ReadFile(abs)
 		if err != nil {
-			return "", fmt.Errorf("the file %q cannot be read: %s", p, reason(err))
+			return "", absentf("config.missing_file", "Missing file", "the file %q cannot be read: %s", p, reason(err))
 		}
 		return string(b), nil
 	}
@@ -300,7 +319,7 @@ func (l *loader) outsideFunctions() map[string]function.Function {
 				}
 				v, err := l.topic(args[0].AsString())
 				if err != nil {
-					return cty.NilType, function.NewArgError(0, err)
+					return cty.NilType, &absent{"config.missing_topic", "Configuration cannot be read", err}
 				}
 				return v.Type(), nil
 			},
@@ -315,7 +334,7 @@ func (l *loader) outsideFunctions() map[string]function.Function {
 					return cty.NilVal, function.NewArgErrorf(0, "%s cannot be the name of an environment variable", strconv.Quote(name))
 				}
 				if v, ok := l.opts.Getenv(name); (!ok || v == "") && !l.opts.MissingSecretsOK {
-					return cty.NilVal, function.NewArgErrorf(0, "the environment variable %s is not set. A secret is read from the environment when its node runs: set %s where pipe runs, or in .env in the dev environment", name, name)
+					return cty.NilVal, absentf("config.missing_secret", "Missing secret", "the environment variable %s is not set. A secret is read from the environment when its node runs: set %s where pipe runs, or in .env in the dev environment", name, name)
 				}
 				return cty.CapsuleVal(stage.SecretType, &stage.Secret{Name: name}), nil
 			},
@@ -333,7 +352,7 @@ func (l *loader) outsideFunctions() map[string]function.Function {
 				case len(args) > 1:
 					return args[1], nil
 				}
-				return cty.NilVal, function.NewArgErrorf(0, "the environment variable %s is not set. Set it, or give a default: env(%q, \"…\")", name, name)
+				return cty.NilVal, absentf("config.missing_env", "Missing environment variable", "the environment variable %s is not set. Set it, or give a default: env(%q, \"…\")", name, name)
 			},
 		}),
 	}

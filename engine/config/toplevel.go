@@ -142,5 +142,13 @@ func sortedAttrs(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
 func (l *loader) duplicate(what string, at, first hcl.Range) {
 	l.errorf("config.duplicate", at, "Duplicate name",
 		"%s stands here twice: first at %s, line %d. Names are unique. Rename one of the two.",
-		what, first.Filename, first.Start.Line)
+		sentenceStart(what), first.Filename, first.Start.Line)
+}
+
+// sentenceStart raises the first letter of a phrase that is no name.
+func sentenceStart(s string) string {
+	if rest, ok := strings.CutPrefix(s, "the "); ok {
+		return "The " + rest
+	}
+	return s
 }

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Getenv adds the lines of .env in the working directory to an environment, in dev only; the process wins.
+// Getenv adds the lines of .env in the working directory to an environment, in dev only. The process wins, but for a variable that is
+// set to nothing, as container files often do.
 func Getenv(workDir, env string, base func(string) (string, bool)) (func(string) (string, bool), error) {
 	if env != "dev" {
 		return base, nil
@@ -28,11 +29,14 @@ func Getenv(workDir, env string, base func(string) (string, bool)) (func(string)
 		return nil, err
 	}
 	return func(name string) (string, bool) {
-		if v, ok := base(name); ok {
+		v, set := base(name)
+		if set && v != "" {
 			return v, true
 		}
-		v, ok := vars[name]
-		return v, ok
+		if own, ok := vars[name]; ok {
+			return own, true
+		}
+		return v, set
 	}, nil
 }
 
