@@ -49,7 +49,7 @@ func (n *nodeRun) attempts(stop, work context.Context) error {
 // final reports whether trying again can't help.
 func final(err error) bool {
 	var attr *stage.AttrError
-	return errors.Is(err, stage.ErrChanged) || errors.Is(err, stage.ErrStale) || errors.As(err, &attr)
+	return errors.Is(err, stage.ErrChanged) || errors.Is(err, stage.ErrStale) || errors.As(err, &attr) || stage.IsPermanent(err)
 }
 
 // backoff doubles with every attempt, up to the maximum, and is spread over half of its length, so that many that

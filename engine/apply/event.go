@@ -97,6 +97,7 @@ type NodeResult struct {
 	Results  []check.Result `json:"results,omitempty"`
 	Error    string         `json:"error,omitempty"`
 	Cause    addr.Addr      `json:"cause,omitzero"`
+	Stale    bool           `json:"stale,omitempty"` // what it read or pinned has changed since the plan was made
 }
 
 // Count returns how many nodes ended with one of the outcomes.

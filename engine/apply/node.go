@@ -68,6 +68,7 @@ func (r *run) node(stop, work context.Context, c *plan.Change, known lookup) (No
 // fail records why a node did not succeed. What was there before stays.
 func (r *run) fail(ctx context.Context, n *nodeRun, err error, res *NodeResult) {
 	res.Outcome, res.Error = Failed, err.Error()
+	res.Stale = errors.Is(err, stage.ErrStale) || errors.Is(err, stage.ErrChanged)
 	f := &state.Failure{Address: n.change.Address, Fingerprint: n.inputs.Digest(), Error: err.Error(), Run: r.provenance()}
 	var rej *rejection
 	if errors.As(err, &rej) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -216,6 +217,8 @@ func verdict(res *apply.Result) error {
 		return done{ExitInterrupted}
 	case res.Count(apply.Rejected) > 0:
 		return done{ExitRejected}
+	case slices.ContainsFunc(res.Nodes, func(n apply.NodeResult) bool { return n.Stale }):
+		return done{ExitStale}
 	case res.Outcome != apply.Succeeded:
 		return done{ExitError}
 	}

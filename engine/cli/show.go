@@ -14,7 +14,8 @@ import (
 )
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
+	var run string
+	cmd := &cobra.Command{
 		Use:   "show [PLANFILE|RUN|ADDRESS|last] [PATH]",
 		Short: "Show a saved plan, a run, a node's record, or (the default) the last run and all that is recorded",
 		Args:  between(0, 2),
@@ -22,6 +23,12 @@ func (a *app) showCommand() *cobra.Command {
 			what, path := first(args), ""
 			if len(args) == 2 {
 				path = args[1]
+			}
+			if run == "last" {
+				return a.showState(cmd.Context(), what)
+			}
+			if run != "" {
+				return a.showRun(cmd.Context(), run, what)
 			}
 			abs, err := a.path(what)
 			if err != nil {
@@ -41,6 +48,8 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showRun(cmd.Context(), what, path)
 		},
 	}
+	cmd.Flags().StringVar(&run, "run", "", "show this run, or the `last` one")
+	return cmd
 }
 
 // isPipeline reports whether a path is a directory or a plan file.

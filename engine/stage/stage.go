@@ -92,6 +92,25 @@ type Env struct {
 	Run      RunInfo
 }
 
+// Permanent marks an error that trying again can't mend, so that no retry is spent on it.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanent{err}
+}
+
+// IsPermanent reports whether an error was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p *permanent
+	return errors.As(err, &p)
+}
+
+type permanent struct{ err error }
+
+func (p *permanent) Error() string { return p.err.Error() }
+func (p *permanent) Unwrap() error { return p.err }
+
 // RunInfo says on whose behalf a node runs. It must not influence the content of a stage's artifact.
 type RunInfo struct {
 	ID             string

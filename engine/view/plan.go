@@ -187,13 +187,16 @@ func noteOf(c *plan.Change, s Style) string {
 	case c.Action == plan.Move:
 		return "record only"
 	case c.Cached:
-		return "cached, nothing runs"
+		note = "cached, nothing runs"
 	case c.Certainty == plan.May:
 		note = "may run"
 	case c.Certainty == plan.Gated:
 		note = "runs if the checks before it pass"
 	default:
 		note = "runs"
+	}
+	if len(c.Reasons) == 1 && c.Reasons[0].Code == plan.New {
+		note += " (new)"
 	}
 	if c.Estimate != nil && s.worth(c.Estimate.SecondsP50) {
 		note += ", about " + seconds(c.Estimate.SecondsP50)

@@ -12,6 +12,7 @@ import (
 
 	"pipe/engine/artifact"
 	"pipe/engine/digest"
+	"pipe/engine/stage"
 )
 
 // contentError says how a published version differs from what it should hold.
@@ -74,7 +75,7 @@ func matches(dir string, files []artifact.File) error {
 	sort.Strings(diffs)
 	more, err := checksumDiffs(dir, files)
 	if diffs = append(diffs, more...); len(diffs) > 0 && err == nil {
-		err = &contentError{dir, diffs}
+		err = stage.Permanent(&contentError{dir, diffs})
 	}
 	return err
 }

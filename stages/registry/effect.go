@@ -129,11 +129,11 @@ func orNone(version string) string {
 func (e *effect) same(mine *row) error {
 	p := e.intent.Proposal
 	if mine.ModelName != p.ModelName {
-		return fmt.Errorf("version %s is registered for the model %q and not %q: a version belongs to one model", p.Version, mine.ModelName, p.ModelName)
+		return stage.Permanent(fmt.Errorf("version %s is registered for the model %q and not %q: a version belongs to one model", p.Version, mine.ModelName, p.ModelName))
 	}
 	if mine.ArtifactDigest != string(p.ArtifactDigest) {
-		return fmt.Errorf("version %s is registered with other content (%s, and this is %s): a version never changes; publish under another version",
-			p.Version, digest.Digest(mine.ArtifactDigest).Short(), p.ArtifactDigest.Short())
+		return stage.Permanent(fmt.Errorf("version %s is registered with other content (%s, and this is %s): a version never changes; publish under another version",
+			p.Version, digest.Digest(mine.ArtifactDigest).Short(), p.ArtifactDigest.Short()))
 	}
 	return nil
 }
