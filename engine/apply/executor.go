@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -145,6 +146,7 @@ func (r *run) finish(stop, ctx context.Context, results []NodeResult) (*Result, 
 	err = r.store.update(ctx, func(s *state.Snapshot) {
 		last := r.record
 		s.LastRun, s.AuditHead = &last, head
+		r.forget(s)
 	})
 	if err != nil {
 		return nil, err
@@ -153,6 +155,18 @@ func (r *run) finish(stop, ctx context.Context, results []NodeResult) (*Result, 
 	res.Seconds = time.Since(r.started).Seconds()
 	r.events.emit(Event{Type: RunFinished, Plan: r.digest, Outcome: res.Outcome, Seconds: res.Seconds})
 	return res, nil
+}
+
+// forget drops the failures of nodes that a whole plan leaves as they are: what failed then was undone.
+func (r *run) forget(s *state.Snapshot) {
+	if r.plan.Mode != plan.Normal || len(r.plan.Targets) > 0 {
+		return
+	}
+	changed := map[addr.Addr]bool{}
+	for i := range r.plan.Changes {
+		changed[r.plan.Changes[i].Address] = true
+	}
+	maps.DeleteFunc(s.Failures, func(a addr.Addr, _ *state.Failure) bool { return !changed[a] })
 }
 
 func outcomeOf(stop context.Context, results []NodeResult) Outcome {
