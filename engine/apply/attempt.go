@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"pipe/engine/config"
@@ -160,7 +161,25 @@ func (n *nodeRun) explain(ctx context.Context, err error) error {
 	case errGrace:
 		return fmt.Errorf("%w: %w", errStopped, errGrace)
 	}
+	if full(n.scratch) {
+		return fmt.Errorf("%w: the disk of %s is full; free space, or point store at another disk", err, n.shown(n.Scratch))
+	}
 	return err
+}
+
+// full reports whether hardly anything can be written below dir.
+func full(dir string) bool {
+	const left = 256 << 10 // bytes
+	var fs syscall.Statfs_t
+	return syscall.Statfs(dir, &fs) == nil && fs.Bavail*uint64(fs.Bsize) < left
+}
+
+// shown spells a path for people: relative to the working directory where it lies below it.
+func (x *Executor) shown(path string) string {
+	if rel, err := filepath.Rel(x.WorkDir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }
 
 // guarded turns a panic of a runner into an error of its node: one type's mistake must not lose the others' work.

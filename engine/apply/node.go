@@ -274,10 +274,7 @@ func (n *nodeRun) keepAside(ctx context.Context) (string, error) {
 	if n.artifact.Main != "" {
 		at = filepath.Join(dir, filepath.FromSlash(n.artifact.Main))
 	}
-	if rel, err := filepath.Rel(n.WorkDir, at); err == nil && filepath.IsLocal(rel) {
-		at = rel
-	}
-	return at, nil
+	return n.shown(at), nil
 }
 
 // env is all of the world that the node's runner may touch.

@@ -702,3 +702,35 @@ func TestQuickstart(t *testing.T) {
 		t.Errorf("a ragged row: %s%s", r.stdout, r.stderr)
 	}
 }
+
+// TestFullDisk puts the store onto a file system of one megabyte. The message says what to do, what was there stays, and
+// with room again the next apply goes on.
+func TestFullDisk(t *testing.T) {
+	p := newProject(t)
+	disk := filepath.Join(p.dir, "disk")
+	if err := os.Mkdir(disk, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk).CombinedOutput(); err != nil {
+		t.Skipf("a small file system can't be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", disk).Run() })
+	p.edit("plans/sample/pipe.hcl", "  required_version = \">= 0.1.0\"\n", "  required_version = \">= 0.1.0\"\n  store \"file\" { path = \"disk/store\" }\n")
+	r := p.must(1, "apply", "plans/sample", "--auto-approve", "--parallelism", "1")
+	full := regexp.MustCompile(`(?m)^stage\.\w+ failed: .*: the disk of disk/store/scratch/sample/dev is full; free space, or point store at another disk$`)
+	if !full.MatchString(r.stdout) {
+		t.Errorf("the message: %s%s", r.stdout, r.stderr)
+	}
+	if got := p.files("storage/models"); len(got) != 0 {
+		t.Errorf("published to a full disk: %v", got)
+	}
+	done := p.plan()
+	if out, err := exec.Command("mount", "-o", "remount,size=64m", disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if p.plan().Digest != done.Digest || done.Summary["no_op"] == 0 {
+		t.Errorf("what was done before the disk was full is not kept: %v", done.Summary)
+	}
+	p.must(0, "apply", "plans/sample", "--auto-approve")
+	p.must(0, "store", "verify", "plans/sample")
+}
