@@ -301,6 +301,11 @@ stage "text" "zfree" {
 	}
 }
 
+// onEvent is a sink that calls a function.
+type onEvent func(apply.Event)
+
+func (f onEvent) Event(e apply.Event) { f(e) }
+
 func TestInterrupt(t *testing.T) {
 	w := newWorld(t, map[string]string{"raw.txt": "a\n", "main.hcl": `
 input "raw" { path = "raw.txt" }
@@ -312,8 +317,12 @@ stage "text" "below" { sources = [stage.hang] }
 `})
 	p := w.plan(engine.PlanOptions{})
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(200*time.Millisecond, cancel)
-	res, err := w.engine().Apply(ctx, p, engine.ApplyOptions{Actor: "a@b", Grace: 50 * time.Millisecond})
+	interrupt := onEvent(func(e apply.Event) {
+		if e.Type == apply.NodeStarted && e.Address == addr.New(addr.Stage, "hang") {
+			cancel()
+		}
+	})
+	res, err := w.engine().Apply(ctx, p, engine.ApplyOptions{Actor: "a@b", Grace: 50 * time.Millisecond, Sink: interrupt})
 	if err != nil {
 		t.Fatal(err)
 	}
