@@ -157,7 +157,7 @@ func (s *Store) take(ctx context.Context, dir, name string) (t staged, err error
 	if err := seal(t.tmp); err != nil {
 		return t, s.explain(err)
 	}
-	f, fi, err := openRegular(t.tmp)
+	f, _, err := openRegular(t.tmp)
 	if err != nil {
 		return t, s.explain(err)
 	}
@@ -167,7 +167,8 @@ func (s *Store) take(ctx context.Context, dir, name string) (t staged, err error
 		return t, s.explain(err)
 	}
 	// The stamp was set before hashing: a process that still writes to the file has changed it by now.
-	if fi, err = f.Stat(); err != nil {
+	fi, err := f.Stat()
+	if err != nil {
 		return t, s.explain(err)
 	}
 	if !sealed(fi, n) {
