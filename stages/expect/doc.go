@@ -6,9 +6,10 @@
 //   - one grouping for each key that must be unique;
 //   - for expectations that have failing rows: one more pass for the numbers of these rows, and one read of the rows.
 //
-// Sums of floating-point numbers depend on the order of addition, so they are computed by one thread; everything else
-// is the same on any number of threads and uses all of them where a Parquet file is large. Equal tables give bit-equal
-// results on every machine.
+// A large table is divided by columns: each part is one statement that one thread runs, several side by side. So no column
+// is read twice in a scan, and sums of floating-point numbers, which depend on the order of addition, are bit-equal on every
+// machine. Counts of nulls come from the file where it has them. Other statistics are believed for whole numbers and
+// moments only: those of floating-point numbers leave NaN out.
 //
 // A statement that fails is halved until the expectation is found that can't be evaluated, so one of them never touches
 // the others. The package refuses to know which node a table is of.

@@ -100,6 +100,31 @@ func TestNotANumber(t *testing.T) {
 	})
 }
 
+// TestStatisticsWithoutNaN reads a file of another writer: the statistics of its column x say 1 to 2, and leave out that
+// its fifth value is NaN, as the format has it. No expectation may believe them, alone or among others.
+func TestStatisticsWithoutNaN(t *testing.T) {
+	table := "testdata/nan_outside_statistics.parquet"
+	edges := []edge{
+		{"column_values_to_be_between", `{"column":"x","min_value":0,"max_value":5}`, "false 5"},
+		{"column_values_to_be_between", `{"column":"x","max_value":5}`, "false 5"},
+		{"column_values_to_be_between", `{"column":"x","min_value":1}`, "false 5"},
+		{"column_values_to_be_in_set", `{"column":"x","value_set":[1,1.5,2]}`, "false 5"},
+		{"column_values_to_not_be_null", `{"column":"x"}`, "false 5"},
+		{"column_values_to_be_increasing", `{"column":"x"}`, "false 4 5"},
+		{"column_pair_values_a_to_be_greater_than_b", `{"column_A":"n","column_B":"x","or_equal":true}`, "false 5"},
+		{"column_min_to_be_between", `{"column":"x","min_value":0}`, `false "NaN"`},
+		{"column_max_to_be_between", `{"column":"x","max_value":5}`, `false "NaN"`},
+		{"column_mean_to_be_between", `{"column":"x","min_value":0}`, `false "NaN"`},
+		{"column_median_to_be_between", `{"column":"x","min_value":0}`, `false "NaN"`},
+		{"column_stdev_to_be_between", `{"column":"x","min_value":0}`, `false "NaN"`},
+		{"column_sum_to_be_between", `{"column":"x","min_value":0}`, `false "NaN"`},
+	}
+	checkEdges(t, table, edges)
+	for _, e := range edges {
+		checkEdges(t, table, []edge{e})
+	}
+}
+
 // TestTypes looks at every type of column: comparisons are exact, and results are plain JSON.
 func TestTypes(t *testing.T) {
 	table := parquet(t, `SELECT (9007199254740990 + i)::BIGINT AS big, (i / 10)::FLOAT AS f, (i * 1.005)::DECIMAL(10,3) AS dec,

@@ -9,7 +9,7 @@ import (
 	"pipe/stages/internal/duck"
 )
 
-// NewEvaluator returns the evaluator of pipe. Each call of Evaluate has sessions of its own.
+// NewEvaluator returns the evaluator of pipe. Each call of Evaluate has a session of its own.
 func NewEvaluator() check.Evaluator { return evaluator{} }
 
 type evaluator struct{}
@@ -40,11 +40,10 @@ func (evaluator) Evaluate(ctx context.Context, subject check.Subject, list []che
 		return nil, err
 	}
 	defer db.Close()
-	s, err := open(ctx, db, subject.Table, scratch)
+	s, err := open(ctx, db, subject.Table)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
 	measures := make([]*measure, 0, len(table))
 	for _, i := range table {
 		measures = append(measures, s.measure(i, list[i]))

@@ -14,9 +14,10 @@ type pass int
 
 const (
 	scan  pass = iota // one SELECT over the table
-	sums              // the same, by one thread
+	light             // the same for what the statistics of a file may answer, if nothing else reads the column
 	order             // windows in the order of the table
 	keys              // one grouping for each key
+	passes
 )
 
 // measure is one expectation on its way to a result.
@@ -28,6 +29,7 @@ type measure struct {
 	pass    pass
 	columns []string // whose values are looked at, and listed for failing rows; the key of the pass keys
 	numbers []string // expressions that the pass evaluates: how many values are considered, and what is asked for
+	retry   []string // numbers to try instead where those fail
 	values  []any    // what they gave
 	window  string   // the expression over neighbours behind windowName
 	bad     string   // the condition that an unexpected row meets; not for the pass keys
@@ -38,6 +40,7 @@ type measure struct {
 	mismatch error
 
 	unexpected int64
+	rows       []int64 // numbers of the first unexpected rows, from 0
 	result     check.Result
 	settled    bool
 }

@@ -3,7 +3,9 @@ package expect
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -13,27 +15,16 @@ import (
 
 // run finds the numbers of all measures, makes their results, and adds failing rows. The error is about all of them.
 func (s *session) run(ctx context.Context, all []*measure) error {
-	var by [keys + 1][]*measure
-	for _, m := range all {
-		if !m.settled {
-			by[m.pass] = append(by[m.pass], m)
-		}
+	by := sorted(all)
+	// What can't be divided comes first, so that the rest fills the time beside it.
+	tasks := s.keys(by[keys])
+	for _, list := range s.divide(by[order]) {
+		tasks = append(tasks, func(ctx context.Context) error { return s.inOrder(ctx, list) })
 	}
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(1)
-	if s.wide != nil {
-		group.SetLimit(2) // sums have a session of their own
+	for _, list := range append(s.divide(by[scan]), by[light]) {
+		tasks = append(tasks, func(ctx context.Context) error { return s.numbers(ctx, list) })
 	}
-	group.Go(func() error { return s.pass(gctx, s.single, by[sums]) })
-	group.Go(func() error {
-		for _, list := range [][]*measure{by[scan], by[order]} {
-			if err := s.pass(gctx, s.free(), list); err != nil {
-				return err
-			}
-		}
-		return s.keys(gctx, by[keys])
-	})
-	if err := group.Wait(); err != nil {
+	if err := parallel(ctx, tasks); err != nil {
 		return err
 	}
 	for _, m := range all {
@@ -44,15 +35,146 @@ func (s *session) run(ctx context.Context, all []*measure) error {
 	return s.failing(ctx, all)
 }
 
-// pass finds the numbers of measures in one statement.
-func (s *session) pass(ctx context.Context, db *duck.DB, list []*measure) error {
+// task is one statement, or a few. Each is run by one thread, so that sums of floating-point numbers, which depend on the
+// order of addition, are the same on every machine; several tasks run side by side.
+type task func(context.Context) error
+
+// parallel runs tasks, started in their order, as many at once as there are processors.
+func parallel(ctx context.Context, tasks []task) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, t := range tasks {
+		group.Go(func() error { return t(ctx) })
+	}
+	return group.Wait()
+}
+
+// sorted lists the measures of each pass. What could be answered from statistics goes with the scan if that reads the
+// column anyway.
+func sorted(all []*measure) [passes][]*measure {
+	var by [passes][]*measure
+	read := map[string]bool{}
+	for _, m := range all {
+		if m.settled {
+			continue
+		}
+		by[m.pass] = append(by[m.pass], m)
+		if m.pass == scan && !known(m.numbers) {
+			for _, c := range m.columns {
+				read[c] = true
+			}
+		}
+	}
+	var rest []*measure
+	for _, m := range by[light] {
+		if read[m.columns[0]] {
+			by[scan] = append(by[scan], m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	by[light] = rest
+	return by
+}
+
+const (
+	divideRows   = 100_000 // a table with fewer rows is not worth dividing
+	perProcessor = 4       // parts for each processor, because some columns take longer than others
+)
+
+// divide makes parts of measures, so that no column is read in two of them (but by measures of several columns).
+func (s *session) divide(list []*measure) [][]*measure {
+	n := runtime.GOMAXPROCS(0) * perProcessor
+	if s.rows < divideRows || runtime.GOMAXPROCS(0) == 1 {
+		n = 1
+	}
+	parts := make([][]*measure, n)
+	for i, part := range byColumn(list) {
+		parts[i%n] = append(parts[i%n], part...)
+	}
+	return parts
+}
+
+// inOrder finds the numbers of measures that look at neighbours. DuckDB reads a table in its order, so that nothing needs
+// to be sorted; but that is no promise of SQL, so that it is looked at: where a row came before one with a smaller number,
+// the rows are sorted.
+func (s *session) inOrder(ctx context.Context, list []*measure) error {
+	for _, part := range byColumn(list) {
+		checked := s.evaluateStream(ctx, part)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if checked {
+			continue
+		}
+		if err := s.numbers(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluateStream finds the numbers of measures of one column, and reports whether the rows were read in their order. NaN
+// is passed over by windows that have to be sorted only.
+func (s *session) evaluateStream(ctx context.Context, list []*measure) bool {
+	column := list[0].columns[0]
+	col := duck.Ident(column)
+	if nan(duck.Column{Type: s.types[column]}, col) != "" {
+		return false
+	}
+	windows := []string{fmt.Sprintf("lag(%s) OVER () AS %s", s.row(), s.name("before"))}
+	for _, m := range list {
+		windows = append(windows, fmt.Sprintf("lag(%s) OVER () AS %s", col, s.windowName(m)))
+	}
+	from := fmt.Sprintf("(SELECT *, %s FROM %s WHERE %s IS NOT NULL)", strings.Join(windows, ", "), s.relation([]string{column}), col)
+	disorder := fmt.Sprintf("count_if(%s <= %s)", s.row(), s.name("before"))
+	values, err := s.evaluate(ctx, list, from, func(m *measure) []string { return append(m.numbers[:len(m.numbers):len(m.numbers)], disorder) })
+	if err != nil {
+		return false
+	}
+	for i, m := range list {
+		last := len(values[i]) - 1
+		if n, err := count(values[i][last]); err != nil || n > 0 {
+			return false
+		}
+		m.values = values[i][:last]
+	}
+	return true
+}
+
+// byColumn divides measures by their first column.
+func byColumn(list []*measure) [][]*measure {
+	var parts [][]*measure
+	part := map[string]int{}
+	for _, m := range list {
+		k, ok := part[m.columns[0]]
+		if !ok {
+			k = len(parts)
+			part[m.columns[0]] = k
+			parts = append(parts, nil)
+		}
+		parts[k] = append(parts[k], m)
+	}
+	return parts
+}
+
+// numbers finds the numbers of measures in one statement.
+func (s *session) numbers(ctx context.Context, list []*measure) error {
 	return halve(ctx, list, func(list []*measure) error {
-		values, err := s.evaluate(ctx, db, list, func(m *measure) []string { return m.numbers })
+		values, err := s.evaluate(ctx, list, s.source(list), func(m *measure) []string { return m.numbers })
 		for i, m := range list[:len(values)] {
 			m.values = values[i]
 		}
 		return err
-	}, (*measure).broken)
+	}, func(m *measure, err error) {
+		if m.retry != nil {
+			if values, again := s.evaluate(ctx, []*measure{m}, s.source([]*measure{m}), func(m *measure) []string { return m.retry }); again == nil {
+				m.values = values[0]
+				return
+			}
+		}
+		m.broken(err)
+	})
 }
 
 // halve does something for several measures at once. Where that fails, it does it for the halves, down to the measure
@@ -79,33 +201,50 @@ func halve(ctx context.Context, list []*measure, do func([]*measure) error, brok
 }
 
 // evaluate runs one SELECT of several expressions for each measure. An expression that stands there twice is computed
-// once.
-func (s *session) evaluate(ctx context.Context, db *duck.DB, list []*measure, expressions func(*measure) []string) ([][]any, error) {
+// once, and what is known already is not asked for.
+func (s *session) evaluate(ctx context.Context, list []*measure, from string, expressions func(*measure) []string) ([][]any, error) {
 	var distinct []string
-	at := map[string]int{}
+	found := map[string]*any{}
 	for _, m := range list {
 		for _, x := range expressions(m) {
-			if _, ok := at[x]; !ok {
-				at[x] = len(distinct)
+			if found[x] != nil {
+				continue
+			}
+			found[x] = new(any)
+			if n, ok := constant(x); ok {
+				*found[x] = n
+			} else {
 				distinct = append(distinct, x)
 			}
 		}
 	}
-	found := make([]any, len(distinct))
-	dest := make([]any, len(distinct))
-	for i := range found {
-		dest[i] = &found[i]
-	}
-	if err := db.Row(ctx, dest, "SELECT "+strings.Join(distinct, ", ")+" FROM "+s.source(list)); err != nil {
-		return nil, err
+	if len(distinct) > 0 {
+		dest := make([]any, len(distinct))
+		for i, x := range distinct {
+			dest[i] = found[x]
+		}
+		if err := s.db.Row(ctx, dest, "SELECT "+strings.Join(distinct, ", ")+" FROM "+from); err != nil {
+			return nil, err
+		}
 	}
 	values := make([][]any, len(list))
 	for i, m := range list {
 		for _, x := range expressions(m) {
-			values[i] = append(values[i], found[at[x]])
+			values[i] = append(values[i], *found[x])
 		}
 	}
 	return values, nil
+}
+
+// constant reads an expression for which nothing needs to be asked.
+func constant(expression string) (int64, bool) {
+	n, err := strconv.ParseInt(expression, 10, 64)
+	return n, err == nil
+}
+
+// known reports whether nothing needs to be asked for any of the expressions.
+func known(expressions []string) bool {
+	return !slices.ContainsFunc(expressions, func(x string) bool { _, ok := constant(x); return !ok })
 }
 
 // source is what the numbers of measures are computed from: their columns, and their windows if they have any.
@@ -124,30 +263,32 @@ func (s *session) source(list []*measure) string {
 	return from
 }
 
-// keys finds the numbers of measures whose key must be unique, with one grouping for each key.
-func (s *session) keys(ctx context.Context, list []*measure) error {
-	var names []string
+// keys are the tasks that find the numbers of measures whose key must be unique, one grouping for each key.
+func (s *session) keys(list []*measure) []task {
+	var tasks []task
 	groups := map[string][]*measure{}
 	for _, m := range list {
 		key := strings.Join(m.columns, "\x00")
 		if groups[key] == nil {
-			names = append(names, key)
+			tasks = append(tasks, func(ctx context.Context) error { return s.key(ctx, groups[key]) })
 		}
 		groups[key] = append(groups[key], m)
 	}
-	for _, name := range names {
-		group := groups[name]
-		values := make([]any, 2)
-		err := s.free().Row(ctx, []any{&values[0], &values[1]}, fmt.Sprintf(
-			"SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (n > 1), 0)::BIGINT FROM (%s)", s.grouped(group[0].columns, "count(*) AS n", "")))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for _, m := range group {
-			m.values = values
-			if err != nil {
-				m.broken(err)
-			}
+	return tasks
+}
+
+// key finds the numbers of measures that have one key: how many rows have it, and how many of them share it.
+func (s *session) key(ctx context.Context, list []*measure) error {
+	values := make([]any, 2)
+	err := s.db.Row(ctx, []any{&values[0], &values[1]}, fmt.Sprintf(
+		"SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (n > 1), 0)::BIGINT FROM (%s)", s.grouped(list[0].columns, "count(*) AS n", "")))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, m := range list {
+		m.values = values
+		if err != nil {
+			m.broken(err)
 		}
 	}
 	return nil
@@ -160,17 +301,6 @@ func (s *session) grouped(columns []string, what, having string) string {
 		having = " HAVING " + having
 	}
 	return fmt.Sprintf("SELECT %s FROM %s WHERE NOT (%s) GROUP BY %s%s", what, s.relation(columns), allNull(keys), strings.Join(keys, ", "), having)
-}
-
-// repeatedRows is a query for the numbers of the first rows whose key stands in the table more than once.
-func (s *session) repeatedRows(columns []string, limit int) string {
-	keys := idents(columns)
-	same := make([]string, len(keys))
-	for i, k := range keys {
-		same[i] = fmt.Sprintf("a.%s IS NOT DISTINCT FROM b.%s", k, k)
-	}
-	return fmt.Sprintf("SELECT min(a.%s, %d) FROM %s AS a SEMI JOIN (%s) AS b ON %s", s.row(), limit, s.relation(columns),
-		s.grouped(columns, strings.Join(keys, ", "), "count(*) > 1"), strings.Join(same, " AND "))
 }
 
 func allNull(keys []string) string {

@@ -15,23 +15,17 @@ import (
 	"pipe/stages/internal/duck"
 )
 
-// shown are the expressions by which rows are read: values that JSON has no form for as the text that SQL gives them,
-// and nested ones as JSON.
-func (s *session) shown() []string {
-	var list []string
-	for _, c := range s.info.Columns {
-		col := duck.Ident(c.Name)
-		switch kind := kindOf(c.Type); {
-		case kind == numeric, kind == boolean, c.Type == "VARCHAR", c.Type == "BLOB":
-		case strings.HasPrefix(c.Type, "TIMESTAMP"):
-		case nested(c.Type):
-			col = "CAST(to_json(" + col + ") AS VARCHAR)"
-		default:
-			col = "CAST(" + col + " AS VARCHAR)"
-		}
-		list = append(list, col)
+// shown is the expression by which a column of failing rows is read: values that JSON has no form for as the text that
+// SQL gives them, and nested ones as JSON.
+func shown(c duck.Column) string {
+	col := duck.Ident(c.Name)
+	switch kind := kindOf(c.Type); {
+	case kind == numeric, kind == boolean, c.Type == "VARCHAR", c.Type == "BLOB", strings.HasPrefix(c.Type, "TIMESTAMP"):
+		return col
+	case nested(c.Type):
+		return "CAST(to_json(" + col + ") AS VARCHAR)"
 	}
-	return list
+	return "CAST(" + col + " AS VARCHAR)"
 }
 
 func nested(sqlType string) bool {
@@ -39,8 +33,8 @@ func nested(sqlType string) bool {
 		strings.HasPrefix(sqlType, "UNION(") || sqlType == "JSON"
 }
 
-// plain is a value of a column for a result.
-func (s *session) plain(c duck.Column, v any) any {
+// plainOf is a value that was read by shown.
+func plainOf(c duck.Column, v any) any {
 	text, ok := v.(string)
 	if !ok || !nested(c.Type) {
 		return plain(v)

@@ -3,9 +3,7 @@ package expect
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
 
 	"pipe/engine/diag"
@@ -14,8 +12,7 @@ import (
 
 // session is one table with what was found out about it.
 type session struct {
-	single *duck.DB // one thread: for what depends on the order of rows
-	wide   *duck.DB // all threads: for everything else; nil if the table is too small for it, or is not in Parquet
+	db     *duck.DB
 	info   *duck.Table
 	base   string            // what the columns are read from
 	zoned  map[string]bool   // columns that are converted to UTC
@@ -23,18 +20,16 @@ type session struct {
 	rowID  string            // an expression over base: the number of the row from 0, in the order of the file
 	prefix string            // of names that no column has
 	rows   int64
+	nulls  map[string]int64 // nulls of columns where the file says how many there are
 }
 
-// wideRows is how many rows make a second session worth its start (some 10 ms).
-const wideRows = 200_000
-
 // open describes the table. What is not Parquet is read once into memory, because it is slow to read again.
-func open(ctx context.Context, db *duck.DB, path, scratch string) (*session, error) {
+func open(ctx context.Context, db *duck.DB, path string) (*session, error) {
 	info, err := db.Table(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{single: db, info: info, base: info.SQL, zoned: map[string]bool{}, types: map[string]string{}, prefix: "__pipe"}
+	s := &session{db: db, info: info, base: info.SQL, zoned: map[string]bool{}, types: map[string]string{}, prefix: "__pipe"}
 	for _, c := range info.Columns {
 		s.types[c.Name] = c.Type
 		for strings.HasPrefix(strings.ToLower(c.Name), s.prefix) {
@@ -55,26 +50,66 @@ func open(ctx context.Context, db *duck.DB, path, scratch string) (*session, err
 	if s.rows, err = db.Count(ctx, s.base); err != nil {
 		return nil, err
 	}
-	if s.rows < wideRows || runtime.GOMAXPROCS(0) == 1 {
-		return s, nil
-	}
-	dir := filepath.Join(scratch, "wide")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	s.wide, err = duck.Open(ctx, duck.Options{Scratch: dir, Threads: runtime.GOMAXPROCS(0)})
+	s.nulls, err = nullCounts(ctx, db, path, info, s.rows)
 	return s, err
 }
 
+// nullCounts returns how many nulls the columns of a Parquet file have, as far as it says so for every part of a column.
+func nullCounts(ctx context.Context, db *duck.DB, path string, info *duck.Table, total int64) (map[string]int64, error) {
+	literal := duck.Literal(strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(path)) // not a pattern
+	rows, err := db.Query(ctx, "SELECT path_in_schema, sum(num_values)::BIGINT, sum(stats_null_count)::BIGINT FROM parquet_metadata("+literal+
+		") GROUP BY path_in_schema HAVING count(*) = count(stats_null_count)")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	flat := map[string]bool{}
+	for _, c := range info.Columns {
+		flat[c.Name] = !nested(c.Type)
+	}
+	counts := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var values, nulls int64
+		if err := rows.Scan(&name, &values, &nulls); err != nil {
+			return nil, err
+		}
+		if flat[name] && values == total && nulls <= total { // and not a field inside a column that is spelled like it
+			counts[name] = nulls
+		}
+	}
+	return counts, duck.Translate(ctx, "", rows.Err())
+}
+
+// present is the expression of how many values of a column are not null.
+func (s *session) present(column string) string {
+	if n, ok := s.nulls[column]; ok {
+		return counted(s.rows - n)
+	}
+	return "count(" + duck.Ident(column) + ")"
+}
+
+// absent is the expression of how many values of a column are null.
+func (s *session) absent(column string) string {
+	if n, ok := s.nulls[column]; ok {
+		return counted(n)
+	}
+	return "count_if(" + duck.Ident(column) + " IS NULL)"
+}
+
+// counted is the expression of a count that is known.
+func counted(n int64) string { return strconv.FormatInt(n, 10) }
+
 // load reads the table into memory.
 func (s *session) load(ctx context.Context) error {
-	if err := s.single.Exec(ctx, "CREATE TEMP TABLE subject AS SELECT * FROM "+s.info.SQL); err != nil {
+	// A temporary table would be seen by one connection only.
+	if err := s.db.Exec(ctx, "CREATE TABLE subject AS SELECT * FROM "+s.info.SQL); err != nil {
 		return err
 	}
 	s.base = "subject"
 	s.numberedBy("rowid")
 	var err error
-	s.rows, err = s.single.Count(ctx, s.base)
+	s.rows, err = s.db.Count(ctx, s.base)
 	return err
 }
 
@@ -86,20 +121,6 @@ func (s *session) numberedBy(hidden string) {
 			s.rowID = "row_number() OVER () - 1"
 		}
 	}
-}
-
-func (s *session) close() {
-	if s.wide != nil {
-		_ = s.wide.Close() // nothing is written there
-	}
-}
-
-// free is the session for what does not depend on the order of rows.
-func (s *session) free() *duck.DB {
-	if s.wide != nil {
-		return s.wide
-	}
-	return s.single
 }
 
 // name makes a name that no column has.
