@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -299,9 +300,9 @@ func (w *world) read(name string) string {
 
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
-	clock := time.Date(2025, 2, 1, 12, 0, 0, 0, time.UTC)
+	var ticks atomic.Int64
 	e, err := engine.New(engine.Options{WorkDir: w.dir, Version: "0.1.0", Registry: testRegistry(), Evaluator: lineCounter{},
-		Now:    func() time.Time { clock = clock.Add(time.Second); return clock },
+		Now:    func() time.Time { return time.Date(2025, 2, 1, 12, 0, int(ticks.Add(1)), 0, time.UTC) },
 		Getenv: func(n string) (string, bool) { v, ok := w.env[n]; return v, ok }})
 	if err != nil {
 		w.t.Fatal(err)

@@ -37,7 +37,8 @@ func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
 func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change) bool) {
 	q.load(want)
 	done := q.done // of this pass: the next one makes another
-	go func() {    // wakes the workers for an interrupt
+	var waker sync.WaitGroup
+	waker.Go(func() { // wakes the workers for an interrupt
 		select {
 		case <-stop.Done():
 			q.mu.Lock()
@@ -47,7 +48,7 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 			q.cond.Broadcast()
 		case <-done:
 		}
-	}()
+	})
 	var workers sync.WaitGroup
 	for range max(1, r.Parallelism) {
 		workers.Add(1)
@@ -65,6 +66,7 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 	}
 	workers.Wait()
 	close(done)
+	waker.Wait()
 }
 
 // queue is the bookkeeping of the scheduler, all under one mutex.
