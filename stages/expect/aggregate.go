@@ -31,11 +31,11 @@ func (s *session) aggregate(m *measure) error {
 		m.mismatched(considered, fmt.Errorf("the column %s is %s: the %s needs a column of numbers", c.Name, c.Type, name))
 		return nil
 	}
-	m.considering(considered, number(name, c, col))
-	if ordered && kind != text && nan(c, col) == "" {
+	m.considering(considered, s.number(name, c, col))
+	if ordered && s.ranged[c.Name] {
 		m.pass = light
 	}
-	if name == "stdev" && nan(c, col) != "" {
+	if name == "stdev" && (c.Type == "DOUBLE" || c.Type == "FLOAT") {
 		m.retry = []string{considered, fmt.Sprintf("CASE WHEN count_if(NOT isfinite(%[1]s)) > 0 THEN 'NaN'::DOUBLE ELSE error('the values are too large') END", col)}
 	}
 	return nil
@@ -44,7 +44,7 @@ func (s *session) aggregate(m *measure) error {
 // number is the expression of an aggregate. A column that holds NaN has NaN for every one of them: DuckDB orders NaN
 // above all numbers, so that it would hide in a minimum or a median, and the statistics of a Parquet file, from which it
 // may take a maximum, leave NaN out.
-func number(name string, c duck.Column, col string) string {
+func (s *session) number(name string, c duck.Column, col string) string {
 	double := "CAST(" + col + " AS DOUBLE)"
 	value := ""
 	switch name {
@@ -64,7 +64,7 @@ func number(name string, c duck.Column, col string) string {
 	case "stdev": // an error where a value is not finite; see measure.retry
 		return "stddev_samp(" + double + ")"
 	}
-	if nan(c, col) != "" {
+	if s.nan(c, col) != "" {
 		return fmt.Sprintf("CASE WHEN count_if(isnan(%s)) > 0 THEN 'NaN'::DOUBLE ELSE %s END", col, value)
 	}
 	return value

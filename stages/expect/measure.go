@@ -14,7 +14,7 @@ type pass int
 
 const (
 	scan  pass = iota // one SELECT over the table
-	light             // the same for what the statistics of a file may answer, if nothing else reads the column
+	light             // the same for what the statistics of a file answer
 	order             // windows in the order of the table
 	keys              // one grouping for each key
 	passes
@@ -123,13 +123,18 @@ func (m *measure) observed(considered int64) check.Result {
 		r.Message = check.About(m.e, m.a) + ": a standard deviation needs two values, and there is one"
 		return r
 	}
+	return check.Observed(m.e, m.a, operand(value))
+}
+
+// operand is a value of the driver as bounds are compared with it.
+func operand(value any) any {
 	switch value := value.(type) {
 	case float32, float64:
-		return check.Observed(m.e, m.a, float(value))
+		return float(value)
 	case time.Time:
-		return check.Observed(m.e, m.a, value)
+		return value
 	}
-	return check.Observed(m.e, m.a, plain(value))
+	return plain(value)
 }
 
 // count reads a count that the driver gave. count_if gives null where its condition is null throughout.

@@ -16,12 +16,19 @@ import (
 // run finds the numbers of all measures, makes their results, and adds failing rows. The error is about all of them.
 func (s *session) run(ctx context.Context, all []*measure) error {
 	by := sorted(all)
+	if err := s.numbers(ctx, by[light]); err != nil {
+		return err
+	}
+	if err := s.prove(ctx, by[scan]); err != nil {
+		return err
+	}
+	by[scan] = slices.DeleteFunc(by[scan], func(m *measure) bool { return m.values != nil })
 	// What can't be divided comes first, so that the rest fills the time beside it.
 	tasks := s.keys(by[keys])
 	for _, list := range s.divide(by[order]) {
 		tasks = append(tasks, func(ctx context.Context) error { return s.inOrder(ctx, list) })
 	}
-	for _, list := range append(s.divide(by[scan]), by[light]) {
+	for _, list := range s.divide(by[scan]) {
 		tasks = append(tasks, func(ctx context.Context) error { return s.numbers(ctx, list) })
 	}
 	if err := parallel(ctx, tasks); err != nil {
@@ -49,31 +56,14 @@ func parallel(ctx context.Context, tasks []task) error {
 	return group.Wait()
 }
 
-// sorted lists the measures of each pass. What could be answered from statistics goes with the scan if that reads the
-// column anyway.
+// sorted lists the measures of each pass.
 func sorted(all []*measure) [passes][]*measure {
 	var by [passes][]*measure
-	read := map[string]bool{}
 	for _, m := range all {
-		if m.settled {
-			continue
-		}
-		by[m.pass] = append(by[m.pass], m)
-		if m.pass == scan && !known(m.numbers) {
-			for _, c := range m.columns {
-				read[c] = true
-			}
+		if !m.settled {
+			by[m.pass] = append(by[m.pass], m)
 		}
 	}
-	var rest []*measure
-	for _, m := range by[light] {
-		if read[m.columns[0]] {
-			by[scan] = append(by[scan], m)
-		} else {
-			rest = append(rest, m)
-		}
-	}
-	by[light] = rest
 	return by
 }
 
@@ -119,7 +109,7 @@ func (s *session) inOrder(ctx context.Context, list []*measure) error {
 func (s *session) evaluateStream(ctx context.Context, list []*measure) bool {
 	column := list[0].columns[0]
 	col := duck.Ident(column)
-	if nan(duck.Column{Type: s.types[column]}, col) != "" {
+	if s.nan(duck.Column{Name: column, Type: s.types[column]}, col) != "" {
 		return false
 	}
 	windows := []string{fmt.Sprintf("lag(%s) OVER () AS %s", s.row(), s.name("before"))}
@@ -240,11 +230,6 @@ func (s *session) evaluate(ctx context.Context, list []*measure, from string, ex
 func constant(expression string) (int64, bool) {
 	n, err := strconv.ParseInt(expression, 10, 64)
 	return n, err == nil
-}
-
-// known reports whether nothing needs to be asked for any of the expressions.
-func known(expressions []string) bool {
-	return !slices.ContainsFunc(expressions, func(x string) bool { _, ok := constant(x); return !ok })
 }
 
 // source is what the numbers of measures are computed from: their columns, and their windows if they have any.

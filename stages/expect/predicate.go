@@ -22,8 +22,8 @@ func (s *session) columnMap(m *measure) error {
 	unexpected := ""
 	switch m.e.Type {
 	case "column_values_to_not_be_null":
-		m.bad, m.all = anyOf(col+" IS NULL", nan(c, col)), true
-		if nan(c, col) == "" {
+		m.bad, m.all = anyOf(col+" IS NULL", s.nan(c, col)), true
+		if s.nan(c, col) == "" {
 			unexpected = s.absent(c.Name)
 		}
 	case "column_values_to_be_null":
@@ -34,7 +34,7 @@ func (s *session) columnMap(m *measure) error {
 	case "column_values_to_be_increasing", "column_values_to_be_decreasing":
 		err = s.ordered(m, c, col)
 	default:
-		m.bad, err = valueCondition(m, c, col)
+		m.bad, err = s.valueCondition(m, c, col)
 	}
 	if m.all {
 		considered = counted(s.rows)
@@ -48,14 +48,6 @@ func (s *session) columnMap(m *measure) error {
 	}
 	m.considering(considered, unexpected)
 	return nil
-}
-
-// nan is the condition of a value that is not a number, "" for columns that have none.
-func nan(c duck.Column, col string) string {
-	if c.Type == "DOUBLE" || c.Type == "FLOAT" {
-		return "isnan(" + col + ")"
-	}
-	return ""
 }
 
 // anyOf joins the conditions that are not empty.
@@ -76,7 +68,7 @@ func (s *session) ordered(m *measure, c duck.Column, col string) error {
 	}
 	m.pass = order
 	value := col
-	if n := nan(c, col); n != "" {
+	if n := s.nan(c, col); n != "" {
 		value = fmt.Sprintf("CASE WHEN NOT %s THEN %s END", n, col)
 	}
 	m.window = fmt.Sprintf("lag(%s IGNORE NULLS) OVER (ORDER BY %s)", value, s.row())
@@ -87,7 +79,7 @@ func (s *session) ordered(m *measure, c duck.Column, col string) error {
 	if m.a.Strictly {
 		op += "="
 	}
-	m.bad = anyOf(nan(c, col), fmt.Sprintf("%s %s %s", col, op, s.windowName(m)))
+	m.bad = anyOf(s.nan(c, col), fmt.Sprintf("%s %s %s", col, op, s.windowName(m)))
 	return nil
 }
 
@@ -95,11 +87,11 @@ func (s *session) ordered(m *measure, c duck.Column, col string) error {
 func (s *session) windowName(m *measure) string { return s.name(fmt.Sprintf("w%d", m.index)) }
 
 // valueCondition is what an unexpected value meets.
-func valueCondition(m *measure, c duck.Column, col string) (string, error) {
+func (s *session) valueCondition(m *measure, c duck.Column, col string) (string, error) {
 	kind := kindOf(c.Type)
 	switch m.e.Type {
 	case "column_values_to_be_between":
-		return notBetween(m.a, c, col, kind)
+		return s.notBetween(m.a, c, col, kind)
 	case "column_values_to_be_in_set", "column_values_to_not_be_in_set":
 		return inSet(m, c, col, kind)
 	case "column_values_to_match_regex", "column_values_to_not_match_regex":
@@ -115,7 +107,7 @@ func valueCondition(m *measure, c duck.Column, col string) (string, error) {
 		if kind != text {
 			return "", fmt.Errorf("the column %s is %s: only texts have a length", c.Name, c.Type)
 		}
-		return notBetween(m.a, duck.Column{Name: c.Name, Type: "BIGINT"}, "length("+asText(c, col)+")", numeric)
+		return s.notBetween(m.a, duck.Column{Name: c.Name, Type: "BIGINT"}, "length("+asText(c, col)+")", numeric)
 	}
 	return "", fmt.Errorf("there is no expectation %q", m.e.Type)
 }
@@ -123,7 +115,7 @@ func valueCondition(m *measure, c duck.Column, col string) (string, error) {
 // notBetween is the condition of a value outside the bounds. NaN is looked for always: it is greater than every number
 // in SQL, so that a lower bound alone would let it pass, and DuckDB leaves out a comparison that the statistics of a
 // Parquet file decide, in which other writers leave NaN out.
-func notBetween(a check.Args, c duck.Column, col string, kind kind) (string, error) {
+func (s *session) notBetween(a check.Args, c duck.Column, col string, kind kind) (string, error) {
 	var within []string
 	col = asText(c, col)
 	add := func(bound any, strict bool, op string) error {
@@ -141,7 +133,7 @@ func notBetween(a check.Args, c duck.Column, col string, kind kind) (string, err
 		return "", firstOf(err)
 	}
 	cond := "NOT (" + strings.Join(within, " AND ") + ")"
-	return anyOf(nan(c, col), cond), nil
+	return anyOf(s.nan(c, col), cond), nil
 }
 
 // firstOf takes the first of joined errors, because a message is one line.
@@ -205,7 +197,7 @@ func (s *session) multiColumn(m *measure) error {
 		op = ">="
 	}
 	m.bad = fmt.Sprintf("(%s IS NULL) <> (%s IS NULL) OR %s", x, y,
-		anyOf(nan(a, x), nan(b, y), fmt.Sprintf("NOT (%s %s %s)", asText(a, x), op, asText(b, y))))
+		anyOf(s.nan(a, x), s.nan(b, y), fmt.Sprintf("NOT (%s %s %s)", asText(a, x), op, asText(b, y))))
 	m.considering(considered, "count_if("+m.bad+")")
 	return nil
 }

@@ -3,7 +3,6 @@ package expect
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"pipe/engine/diag"
@@ -21,6 +20,7 @@ type session struct {
 	prefix string            // of names that no column has
 	rows   int64
 	nulls  map[string]int64 // nulls of columns where the file says how many there are
+	ranged map[string]bool  // columns of which the file knows the least and the greatest value, and none is NaN
 }
 
 // open describes the table. What is not Parquet is read once into memory, because it is slow to read again.
@@ -50,55 +50,8 @@ func open(ctx context.Context, db *duck.DB, path string) (*session, error) {
 	if s.rows, err = db.Count(ctx, s.base); err != nil {
 		return nil, err
 	}
-	s.nulls, err = nullCounts(ctx, db, path, info, s.rows)
-	return s, err
+	return s, s.statistics(ctx, path)
 }
-
-// nullCounts returns how many nulls the columns of a Parquet file have, as far as it says so for every part of a column.
-func nullCounts(ctx context.Context, db *duck.DB, path string, info *duck.Table, total int64) (map[string]int64, error) {
-	literal := duck.Literal(strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(path)) // not a pattern
-	rows, err := db.Query(ctx, "SELECT path_in_schema, sum(num_values)::BIGINT, sum(stats_null_count)::BIGINT FROM parquet_metadata("+literal+
-		") GROUP BY path_in_schema HAVING count(*) = count(stats_null_count)")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	flat := map[string]bool{}
-	for _, c := range info.Columns {
-		flat[c.Name] = !nested(c.Type)
-	}
-	counts := map[string]int64{}
-	for rows.Next() {
-		var name string
-		var values, nulls int64
-		if err := rows.Scan(&name, &values, &nulls); err != nil {
-			return nil, err
-		}
-		if flat[name] && values == total && nulls <= total { // and not a field inside a column that is spelled like it
-			counts[name] = nulls
-		}
-	}
-	return counts, duck.Translate(ctx, "", rows.Err())
-}
-
-// present is the expression of how many values of a column are not null.
-func (s *session) present(column string) string {
-	if n, ok := s.nulls[column]; ok {
-		return counted(s.rows - n)
-	}
-	return "count(" + duck.Ident(column) + ")"
-}
-
-// absent is the expression of how many values of a column are null.
-func (s *session) absent(column string) string {
-	if n, ok := s.nulls[column]; ok {
-		return counted(n)
-	}
-	return "count_if(" + duck.Ident(column) + " IS NULL)"
-}
-
-// counted is the expression of a count that is known.
-func counted(n int64) string { return strconv.FormatInt(n, 10) }
 
 // load reads the table into memory.
 func (s *session) load(ctx context.Context) error {
