@@ -101,26 +101,28 @@ func TestBadSuites(t *testing.T) {
 		"expectations: [{kwargs: {}}]":                         "s.yaml:1:16: the expectation has no type",
 		"expectations: [{type: column_to_exist, kwargs: [a]}]": "s.yaml:1:48: kwargs must be a map of arguments",
 		"expectations: [{type: column_to_exist, column: a}]":   `s.yaml:1:40: an expectation has no setting "column": its arguments stand below kwargs.`,
-		"expectations: [{type: column_to_exist, kwargs: {column: a, column: b}}]":                                     "s.yaml:1:60: column stands here twice",
-		"expectations: [{type: column_to_exist, severity: fatal, kwargs: {column: a}}]":                               `s.yaml:1:50: "fatal" is no severity: use one of info, warn, error, critical`,
-		"expectations: [{type: column_to_exist, kwargs: {column: ''}}]":                                               "s.yaml:1:57: column is empty",
-		"expectations: [{type: column_values_to_be_unique, kwargs: {column: a, row_condition: 'x > 1'}}]":             "s.yaml:1:71: row_condition is not supported",
-		"expectations: [{type: column_max_to_be_between, kwargs: {column: a, min_value: {$PARAMETER: x}}}]":           "s.yaml:1:80: min_value: parameters of a suite are not supported",
-		"expectations: [{type: column_values_to_match_regex, kwargs: {column: a, regex: '('}}]":                       "s.yaml:1:80: the regular expression can't be read",
-		"expectations: [{type: column_values_to_match_regex, kwargs: {column: a, regex: ''}}]":                        "s.yaml:1:80: the regular expression is empty",
-		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: [[1]]}}]":                   "s.yaml:1:82: value_set: a list may hold numbers",
-		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: x}}]":                       "s.yaml:1:82: value_set must be a list",
-		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: true}}]":                   "s.yaml:1:83: a bound must be a number, a date or a text, not bool",
-		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 1, max_value: b}}]":        "s.yaml:1:97: min_value is a number and max_value a string",
-		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 1, mostly: 1.1}}]":         "s.yaml:1:94: mostly is a share and must lie between 0 and 1, not be 1.1",
-		"expectations: [{type: column_mean_to_be_between, kwargs: {column: a, min_value: 2024-01-01}}]":               "s.yaml:1:81: min_value: a number is required",
-		"expectations: [{type: column_proportion_of_unique_values_to_be_between, kwargs: {column: a, min_value: 2}}]": "s.yaml:1:104: the value is at most 1, so it can't be at least 2",
-		"expectations: [{type: column_stdev_to_be_between, kwargs: {column: a, max_value: -1}}]":                      "s.yaml:1:82: the value is at least 0, so it can't be at most -1",
-		"expectations: [{type: column_pair_values_a_to_be_greater_than_b, kwargs: {column_A: a, column_B: a}}]":       `s.yaml:1:98: column_A and column_B are both "a"`,
-		"expectations: [{type: compound_columns_to_be_unique, kwargs: {column_list: [a, b, a]}}]":                     `s.yaml:1:76: column_list names "a" twice`,
-		"expectations: [{type: table_row_count_to_equal, kwargs: {value: 99999999999999999999}}]":                     "s.yaml:1:65: value counts, and 1e+20 is more than can be counted",
-		"expectations: [{type: column_to_exist}]":                                                                     `s.yaml:1:23: column_to_exist needs the argument "column"`,
-		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: []}}]":                      "s.yaml:1:82: value_set is empty, so the expectation says nothing: list at least one value",
+		"expectations: [{type: column_to_exist, kwargs: {column: a, column: b}}]":                                                                 "s.yaml:1:60: column stands here twice",
+		"expectations: [{type: column_to_exist, severity: fatal, kwargs: {column: a}}]":                                                           `s.yaml:1:50: "fatal" is no severity: use one of info, warn, error, critical`,
+		"expectations: [{type: column_to_exist, kwargs: {column: ''}}]":                                                                           "s.yaml:1:57: column is empty",
+		"expectations: [{type: column_values_to_be_unique, kwargs: {column: a, row_condition: 'x > 1'}}]":                                         "s.yaml:1:71: row_condition is not supported",
+		"expectations: [{type: column_max_to_be_between, kwargs: {column: a, min_value: {$PARAMETER: x}}}]":                                       "s.yaml:1:80: min_value: parameters of a suite are not supported",
+		"expectations: [{type: column_values_to_match_regex, kwargs: {column: a, regex: '('}}]":                                                   "s.yaml:1:80: the regular expression can't be read",
+		"expectations: [{type: column_values_to_match_regex, kwargs: {column: a, regex: ''}}]":                                                    "s.yaml:1:80: the regular expression is empty",
+		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: [[1]]}}]":                                               "s.yaml:1:82: value_set: a list may hold numbers",
+		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: x}}]":                                                   "s.yaml:1:82: value_set must be a list",
+		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: true}}]":                                               "s.yaml:1:83: a bound must be a number, a date or a text, not bool",
+		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 1, max_value: b}}]":                                    "s.yaml:1:97: min_value is a number and max_value a string",
+		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 1, mostly: 1.1}}]":                                     "s.yaml:1:94: mostly is a share and must lie between 0 and 1, not be 1.1",
+		"expectations: [{type: column_mean_to_be_between, kwargs: {column: a, min_value: 2024-01-01}}]":                                           "s.yaml:1:81: min_value: a number is required",
+		"expectations: [{type: column_proportion_of_unique_values_to_be_between, kwargs: {column: a, min_value: 2}}]":                             "s.yaml:1:104: the value is at most 1, so it can't be at least 2",
+		"expectations: [{type: column_stdev_to_be_between, kwargs: {column: a, max_value: -1}}]":                                                  "s.yaml:1:82: the value is at least 0, so it can't be at most -1",
+		"expectations: [{type: column_pair_values_a_to_be_greater_than_b, kwargs: {column_A: a, column_B: a}}]":                                   `s.yaml:1:98: column_A and column_B are both "a"`,
+		"expectations: [{type: compound_columns_to_be_unique, kwargs: {column_list: [a, b, a]}}]":                                                 `s.yaml:1:76: column_list names "a" twice`,
+		"expectations: [{type: table_row_count_to_equal, kwargs: {value: 99999999999999999999}}]":                                                 "s.yaml:1:65: value counts, and 1e+20 is more than can be counted",
+		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 1, max_value: 1, strict_min: true}}]":                  "s.yaml:1:83: no value can be between min_value 1 and max_value 1",
+		"expectations: [{type: column_values_to_be_between, kwargs: {column: a, min_value: 2025-02-01, max_value: '2025-02-01T08:00:00+09:00'}}]": `s.yaml:1:83: no value can be between min_value "2025-02-01" and max_value "2025-02-01T08:00:00+09:00"`,
+		"expectations: [{type: column_to_exist}]":                                                                                                 `s.yaml:1:23: column_to_exist needs the argument "column"`,
+		"expectations: [{type: column_values_to_be_in_set, kwargs: {column: a, value_set: []}}]":                                                  "s.yaml:1:82: value_set is empty, so the expectation says nothing: list at least one value",
 	} {
 		_, err := check.ParseSuite("s.yaml", []byte(text))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -220,6 +222,14 @@ func TestMissingRateIsDecimal(t *testing.T) {
 		if rate == "0.7" && !check.Map(list[1], a, 10, 0, 7).Success {
 			t.Error("7 of 10 may be missing")
 		}
+	}
+}
+
+// TestBoundsInOtherZones: as texts these bounds are in the wrong order, as moments they are not.
+func TestBoundsInOtherZones(t *testing.T) {
+	_, err := check.ParseSuite("s", []byte("column_ranges: {at: ['2025-01-01T12:00:00+09:00', '2025-01-01T04:00:00Z'], n: [1, 1]}"))
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -133,6 +133,17 @@ func TestDigestIgnoresSpelling(t *testing.T) {
 	if x, y := check.Digest([]check.Expectation{a}), check.Digest([]check.Expectation{b}); x != y {
 		t.Errorf("%s and %s", a.Args, b.Args)
 	}
+	for _, tt := range []struct{ name, plain, spelled string }{
+		{"column_values_to_be_increasing", `{"column":"c"}`, `{"column":"c","strictly":false}`},
+		{"column_pair_values_a_to_be_greater_than_b", `{"column_A":"a","column_B":"b"}`, `{"column_A":"a","column_B":"b","or_equal":false,"mostly":1}`},
+		{"table_columns_to_match_set", `{"column_set":["a"]}`, `{"column_set":["a"],"exact_match":true}`},
+	} {
+		x, _ := one(t, tt.name, tt.plain)
+		y, _ := one(t, tt.name, tt.spelled)
+		if string(x.Args) != string(y.Args) {
+			t.Errorf("%s and %s", x.Args, y.Args)
+		}
+	}
 	b, _ = one(t, "column_values_to_be_between", `{"column":"c","min_value":1,"strict_min":true}`)
 	if check.Digest([]check.Expectation{a}) == check.Digest([]check.Expectation{b}) {
 		t.Error("strict_min is not in the digest")

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"pipe/engine/check"
 	"pipe/stages/expect"
@@ -403,6 +404,24 @@ func TestCancellation(t *testing.T) {
 	_, err := expect.NewEvaluator().Evaluate(ctx, check.Subject{Table: table}, []check.Expectation{exp(t, "column_values_to_be_unique", `{"column":"x"}`)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestCancellationWhileRunning: what has begun ends with the error of the context, and not with half a result.
+func TestCancellationWhileRunning(t *testing.T) {
+	table := parquet(t, `SELECT format('user{}@example.com', hash(i)) AS s, CASE WHEN i = 7 THEN 'NaN'::DOUBLE ELSE i END AS x FROM range(600000) t(i)`)
+	var list []check.Expectation
+	for i := range 40 {
+		list = append(list, exp(t, "column_values_to_match_regex", fmt.Sprintf(`{"column":"s","regex":"(a|b)*%d.*@"}`, i)), exp(t, "column_values_to_be_unique", `{"column":"s"}`),
+			exp(t, "column_values_to_be_increasing", `{"column":"x"}`))
+	}
+	for _, after := range []time.Duration{20 * time.Millisecond, 60 * time.Millisecond, 150 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(context.Background(), after)
+		results, err := expect.NewEvaluator().Evaluate(ctx, check.Subject{Table: table}, list)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || results != nil {
+			t.Errorf("after %v: %v, %d results", after, err, len(results))
+		}
 	}
 }
 
