@@ -152,7 +152,7 @@ func (l *lease) Release() error {
 	var err error
 	gerr := l.guard(context.Background(), func() error {
 		err = l.keepLast()
-		return writeHolder(l.lock, state.Holder{})
+		return clearHolder(l.lock)
 	})
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -255,3 +255,27 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestReleasedLockIsTheSame holds the lock file of a released lease against the one that another holder left.
+func TestReleasedLockIsTheSame(t *testing.T) {
+	s, first := store(t)
+	first.give(t)
+	var left []string
+	for _, who := range []string{"a", "a much longer name than the first one has", "b"} {
+		l, err := s.Acquire(t.Context(), state.Holder{Name: who}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Release(); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(s.file(lockFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, string(raw))
+	}
+	if left[0] != left[1] || left[1] != left[2] {
+		t.Errorf("the lock file tells of a holder that is gone: %q", left)
+	}
+}

@@ -115,6 +115,18 @@ func writeHolder(f *os.File, h state.Holder) error {
 	return nil
 }
 
+// clearHolder leaves the lock file of a lease that was given back: the same bytes whoever held it.
+func clearHolder(f *os.File) error {
+	if err := writeHolder(f, state.Holder{}); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(state.Holder{})
+	if err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(raw)) + 1)
+}
+
 // Holder implements state.Store.
 func (s *Store) Holder(context.Context) (*state.Holder, error) {
 	f, err := os.Open(s.file(lockFile))
