@@ -10,7 +10,9 @@ import (
 
 func TestSpellingRoundTrips(t *testing.T) {
 	for _, a := range []addr.Addr{addr.New(addr.Stage, "bars"), addr.New(addr.Input, "raw").Instance("2025-01"),
-		addr.New(addr.Publish, "core").Instance(`a "quoted" ] key`), addr.New(addr.Notify, "n").Instance("")} {
+		addr.New(addr.Publish, "core").Instance(`a "quoted" ] key`), addr.New(addr.Notify, "n").Instance(""),
+		addr.New(addr.Stage, "x").Instance("k2").In(addr.Module("module.a", "b").Instance(`k"].x`).Module), addr.Module("", "a"),
+		addr.Module("module.a", "b").Instance("k")} {
 		got, err := addr.Parse(a.String())
 		if err != nil || got != a {
 			t.Errorf("%s: %v, %v", a, got, err)
@@ -27,7 +29,9 @@ func TestSpellingRoundTrips(t *testing.T) {
 }
 
 func TestBadSpellings(t *testing.T) {
-	for _, s := range []string{"", "stage", "stage.", "stge.a", "stage.1", "stage.a[", `stage.a["x"`, "stage.a[x]", "stage.a b"} {
+	for _, s := range []string{"", "stage", "stage.", "stge.a", "stage.1", "stage.a[", `stage.a["x"`, "stage.a[x]", "stage.a b",
+		"module", "module.", "module.a.", "module.a.b", "module.a[", `module.a["x"`, `module.a["x"]y`, "module.a stage.b", "module.a['x'].stage.b",
+		`stage.a["x"].b`, "stage.module.a"} {
 		if a, err := addr.Parse(s); err == nil {
 			t.Errorf("%q is read as %v", s, a)
 		}
@@ -46,8 +50,33 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func TestCovers(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"stage.a", "stage.a", true}, {"stage.a", `stage.a["k"]`, true}, {`stage.a["k"]`, "stage.a", false}, {"stage.a", "stage.ab", false},
+		{"stage.a", "module.m.stage.a", false}, {"module.m", "module.m.stage.a", true}, {"module.m", `module.m["k"].stage.a["x"]`, true},
+		{`module.m["k"]`, "module.m.stage.a", false}, {`module.m["k"]`, `module.m["k"].module.n.stage.a`, true}, {"module.m", "module.mm.stage.a", false},
+		{"module.m", "module.m", true}, {"module.m", "stage.m", false}, {"module.m.stage.a", `module.m.stage.a["k"]`, true},
+	} {
+		a, err := addr.Parse(c.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := addr.Parse(c.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Covers(b) != c.want {
+			t.Errorf("%s covers %s: %v", a, b, !c.want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(`stage.a["x"]`)
+	f.Add(`module.a.module.b["k"].stage.x["k2"]`)
 	f.Fuzz(func(t *testing.T, s string) {
 		a, err := addr.Parse(s)
 		if err != nil {
