@@ -54,7 +54,7 @@ func (e *Engine) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (*appl
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(p, snap, o); err != nil {
+	if err := e.fits(ctx, p, snap, stateStore, o); err != nil {
 		return nil, err
 	}
 	x, err := e.executor(ctx, p, lease, stateStore)
@@ -67,29 +67,6 @@ func (e *Engine) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (*appl
 		return &apply.Result{Plan: p.Digest(), Outcome: apply.Succeeded, Nodes: []apply.NodeResult{}, Warnings: warnings}, err
 	}
 	return x.Apply(ctx, p, snap, opts)
-}
-
-// fits refuses a plan that was made against another state, or that was used.
-func fits(p *plan.Plan, snap *state.Snapshot, o ApplyOptions) error {
-	last := snap.LastRun
-	mine := last != nil && last.PlanDigest == p.Digest()
-	switch {
-	case snap.Lineage == p.State.Lineage && snap.Serial == p.State.Serial:
-		return nil
-	case mine && last.Outcome == string(apply.Succeeded):
-		return fmt.Errorf("%w: it was applied by run %s; a plan is used once, so plan again", ErrStale, last.ID)
-	case mine && o.Resume:
-		return nil
-	case mine:
-		return fmt.Errorf("%w: run %s began to apply it and ended as %q; add --resume to go on with it, or plan again", ErrStale, last.ID, last.Outcome)
-	case snap.Lineage != p.State.Lineage && p.State.Lineage != "":
-		return fmt.Errorf("%w: it was made against another state (lineage %s, this one is %q); plan again", ErrStale, p.State.Lineage, snap.Lineage)
-	}
-	by := ""
-	if last != nil {
-		by = fmt.Sprintf(" by run %s", last.ID)
-	}
-	return fmt.Errorf("%w: the state was at serial %d when it was made and is at %d now, changed%s; plan again", ErrStale, p.State.Serial, snap.Serial, by)
 }
 
 func (e *Engine) executor(ctx context.Context, p *plan.Plan, lease state.Lease, stateStore state.Store) (*apply.Executor, error) {

@@ -244,7 +244,7 @@ func TestSavedPlans(t *testing.T) {
 	stale := w.plan(engine.PlanOptions{Replace: []addr.Addr{addr.New(addr.Stage, "loud")}})
 	w.edit("main.hcl", `"!"`, `"?"`)
 	w.apply(engine.PlanOptions{})
-	if _, err := w.applyPlan(stale, engine.ApplyOptions{Saved: true}); !errors.Is(err, engine.ErrStale) || !strings.Contains(err.Error(), "plan again") {
+	if _, err := w.applyPlan(stale, engine.ApplyOptions{Saved: true}); !errors.Is(err, engine.ErrStale) || !strings.Contains(err.Error(), "stage.loud") {
 		t.Errorf("stale: %v", err)
 	}
 }

@@ -64,14 +64,15 @@ type run struct {
 	store   *committer
 	events  *emitter
 	started time.Time
+	serial  int64 // of the state when the run began
 	ahead   preflight
 }
 
-// Apply carries out p against snap, which the caller read under the lease and found to be what p was made against.
+// Apply carries out p against snap, which the caller read under the lease and found to hold what p read.
 // Cancelling ctx is the first interrupt: no new node starts, running ones get the grace period. The error is for what
 // concerns the run as a whole; failures of nodes are in the Result.
 func (x *Executor) Apply(ctx context.Context, p *plan.Plan, snap *state.Snapshot, o Options) (*Result, error) {
-	r := &run{Executor: x, Options: o, plan: p, digest: p.Digest(), started: time.Now(),
+	r := &run{Executor: x, Options: o, plan: p, digest: p.Digest(), started: time.Now(), serial: snap.Serial,
 		store: newCommitter(x.Lease, snap)}
 	if r.Log == nil {
 		r.Log = hclog.NewNullLogger()
@@ -90,7 +91,7 @@ func (x *Executor) Apply(ctx context.Context, p *plan.Plan, snap *state.Snapshot
 	return r.finish(ctx, work, results)
 }
 
-// id is the clock and the plan: unique in one state, because a plan is applied at a serial only once.
+// id is the clock and the plan: unique in one state, whose serial grows with every run.
 func (r *run) id(snap *state.Snapshot) string {
 	seed := digest.JSON([]any{r.digest, snap.Lineage, snap.Serial})
 	return r.Now().UTC().Format("20060102T150405Z") + "-" + seed.Hex()[:8]
@@ -157,9 +158,10 @@ func (r *run) finish(stop, ctx context.Context, results []NodeResult) (*Result, 
 	return res, nil
 }
 
-// forget drops the failures of nodes that a whole plan leaves as they are: what failed then was undone.
+// forget drops the failures of nodes that a whole plan leaves as they are: what failed then was undone. A plan that was
+// made before another run knows nothing of the failures of that.
 func (r *run) forget(s *state.Snapshot) {
-	if r.plan.Mode != plan.Normal || len(r.plan.Targets) > 0 {
+	if r.plan.Mode != plan.Normal || len(r.plan.Targets) > 0 || r.plan.State.Serial != r.serial {
 		return
 	}
 	changed := map[addr.Addr]bool{}

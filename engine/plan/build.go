@@ -212,6 +212,7 @@ func (b *builder) draft(i int, entry *state.Entry) *Change {
 	c := &Change{Address: n.Addr, Kind: n.Addr.Kind, Type: n.Type.Name(), Certainty: Must, Revision: n.Type.Revision(),
 		Config: n.Config, DependsOn: n.DependsOn, Observation: b.Observed.Nodes[n.Addr], Pinned: b.Observed.Pinned[n.Addr],
 		Expectations: n.Expectations, Options: &n.Options, From: b.moved[n.Addr]}
+	c.Entry = entry.Digest()
 	c.After, _ = b.above(i)
 	for _, e := range n.Inputs {
 		in := Input{Label: e.Label, Address: e.Addr}

@@ -78,7 +78,7 @@ func (b *builder) deletes() ([]Change, hcl.Diagnostics) {
 			continue
 		}
 		changes = append(changes, Change{Address: a, Kind: a.Kind, Type: e.Type, Action: Delete, Certainty: Must,
-			Reasons: []Reason{{Code: Removed}}, After: below[a], Config: e.Config, Revision: e.Fingerprint.Revision, Artifact: e.Artifact})
+			Reasons: []Reason{{Code: Removed}}, After: below[a], Config: e.Config, Revision: e.Fingerprint.Revision, Artifact: e.Artifact, Entry: e.Digest()})
 	}
 	return changes, diags
 }

@@ -91,7 +91,8 @@ type Change struct {
 	After     []addr.Addr `json:"after,omitempty"` // changes of this plan that come first
 	Estimate  *Estimate   `json:"estimate,omitempty"`
 
-	From         addr.Addr           `json:"from,omitzero"` // the address before a move
+	From         addr.Addr           `json:"from,omitzero"`   // the address before a move
+	Entry        digest.Digest       `json:"entry,omitempty"` // of the recorded entry that the change was planned on; see state.Entry.Digest
 	Revision     int                 `json:"revision,omitempty"`
 	Config       json.RawMessage     `json:"config,omitempty"`
 	Inputs       []Input             `json:"inputs,omitempty"`
