@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"pipe/engine/addr"
 	"pipe/engine/diag"
@@ -16,33 +15,9 @@ import (
 
 // block is an input, stage, publish or notify block with its instances.
 type block struct {
-	addr         addr.Addr
-	src          *hclsyntax.Block
-	at           hcl.Range // of the header
-	info         *typeInfo
-	keyed        bool // has for_each
-	failed       bool // a mistake in for_each or enabled is reported already
-	disabled     bool
-	disabledKeys map[string]bool
-	instances    []instance // that are enabled, in the order of their keys
-	places       map[string]int
-	ranges       map[string]hcl.Range // of the attributes' expressions
-}
-
-// instance is a block, or one element of its for_each.
-type instance struct {
-	addr addr.Addr
-	ev   evaluation // with each.key and each.value
-}
-
-func (b *block) hasKey(key string) bool { _, ok := b.places[key]; return ok }
-
-func (b *block) keys() []string {
-	keys := make([]string, len(b.instances))
-	for i, in := range b.instances {
-		keys[i] = in.addr.Key
-	}
-	return keys
+	family
+	info   *typeInfo
+	ranges map[string]hcl.Range // of the attributes' expressions
 }
 
 // typeInfo is what decoding a block of one type needs again and again.
@@ -102,13 +77,12 @@ func (l *loader) declareBlocks() {
 		if len(src.Labels) == 2 {
 			typ = src.Labels[0]
 		}
-		a := addr.New(kind, name)
+		a := l.address(kind, name)
 		if prev := l.blocks[a]; prev != nil {
 			l.duplicate(a.String(), src.DefRange(), prev.at)
 			continue
 		}
-		b := &block{addr: a, src: src, at: src.DefRange(), disabledKeys: map[string]bool{}, places: map[string]int{},
-			ranges: map[string]hcl.Range{}}
+		b := &block{family: newFamily(a, src), ranges: map[string]hcl.Range{}}
 		l.blocks[a] = b
 		l.names[kind] = append(l.names[kind], name)
 		for n, attr := range src.Body.Attributes {
@@ -137,111 +111,6 @@ func (l *loader) sortedBlocks() []*block {
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].addr.Compare(list[j].addr) < 0 })
 	return list
-}
-
-// expandBlocks evaluates for_each and enabled, which may depend on no reference.
-func (l *loader) expandBlocks() {
-	for _, b := range l.sortedBlocks() {
-		if !l.expand(b) {
-			b.failed = true
-		}
-	}
-}
-
-func (l *loader) expand(b *block) bool {
-	static := refVar | refPipe | refLocal
-	forEach := b.src.Body.Attributes["for_each"]
-	if forEach == nil || b.addr.Kind == addr.Notify {
-		enabled, ok := l.enabled(b, l.static("enabled", static))
-		if enabled {
-			b.instances = []instance{{addr: b.addr, ev: l.static("", refEverything)}}
-		}
-		b.disabled = !enabled
-		return ok
-	}
-	b.keyed = true
-	elements, ok := l.forEach(forEach)
-	if !ok {
-		return false
-	}
-	allGood := true
-	for _, e := range elements {
-		ctx := l.root.NewChild()
-		ctx.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(e.key), "value": e.value})}
-		enabled, ok := l.enabled(b, evaluation{ctx: ctx, reach: static | refEach, where: "enabled"})
-		allGood = allGood && ok
-		if !enabled {
-			b.disabledKeys[e.key] = true
-			continue
-		}
-		b.places[e.key] = len(b.instances)
-		b.instances = append(b.instances, instance{addr: b.addr.Instance(e.key), ev: evaluation{ctx: ctx, reach: refEverything | refEach}})
-	}
-	return allGood
-}
-
-func (l *loader) enabled(b *block, ev evaluation) (enabled, ok bool) {
-	a := b.src.Body.Attributes["enabled"]
-	if a == nil {
-		return true, true
-	}
-	v, ok := l.boolOf(a, ev)
-	return v && ok, ok
-}
-
-type element struct {
-	key   string
-	value cty.Value
-}
-
-// forEach returns the elements of a for_each in the order of their keys.
-func (l *loader) forEach(a *hclsyntax.Attribute) ([]element, bool) {
-	v, ok := l.eval(a.Expr, l.static("for_each", refVar|refPipe|refLocal))
-	if !ok {
-		return nil, false
-	}
-	if isSensitive(v) {
-		l.sensitiveValue(a)
-		return nil, false
-	}
-	v, _ = v.UnmarkDeep()
-	bad := func(why string) ([]element, bool) {
-		l.errorf("config.for_each", a.Expr.Range(), "Invalid for_each", "for_each takes a set of strings, a map or an object, and this is %s.", why)
-		return nil, false
-	}
-	ty := v.Type()
-	switch {
-	case !v.IsWhollyKnown():
-		return nil, false
-	case v.IsNull():
-		return bad("null. Write {} or [] for no instances")
-	case ty.IsTupleType() || ty.IsListType():
-		set, err := convert.Convert(v, cty.Set(cty.String))
-		if err != nil {
-			return bad("a list. Write toset(…) around a list of strings")
-		}
-		if set.LengthInt() != v.LengthInt() {
-			return bad("a list in which a value stands twice, and each instance needs a key of its own. Write toset(…) or distinct(…) around it")
-		}
-		return bad("a list. Write toset(…) around it: instances are told apart by their keys and not by their places")
-	case ty.IsSetType() && ty.ElementType() != cty.String:
-		if v.LengthInt() == 0 {
-			return nil, true
-		}
-		return bad("a set of " + ty.ElementType().FriendlyName() + "s. Write toset([for x in … : tostring(x)])")
-	case !ty.IsSetType() && !ty.IsMapType() && !ty.IsObjectType():
-		return bad("a " + ty.FriendlyName())
-	}
-	var list []element
-	for it := v.ElementIterator(); it.Next(); {
-		k, x := it.Element()
-		if k.IsNull() || k.AsString() == "" {
-			return bad("a collection with an empty key")
-		}
-		list = append(list, element{k.AsString(), x})
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].key < list[j].key })
-	return list, true
 }
 
 // makeHandles gives every node the value that a reference to it has.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/zclconf/go-cty/cty"
 
 	"pipe/engine/addr"
@@ -79,19 +80,26 @@ func registry() *stage.Registry {
 	)
 }
 
-// load decodes one plan file in a directory that has a few more files.
+// load decodes one plan file in a directory that has a few more files, and those in src behind lines -- name --.
 func load(t testing.TB, src string) (*config.Pipeline, hcl.Diagnostics) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{
-		"plan.hcl":                       src,
+	parts := txtar.Parse([]byte(src))
+	files := map[string]string{
+		"plan.hcl":                       string(parts.Comment),
 		"configs/base/training.yaml":     "cv: {folds: 3}\nparams:\n  epochs: 200\n  l2: 0.0001\n  rate: many\n",
 		"configs/envs/dev/training.yaml": "params: {epochs: 20}\n",
 		"suite.yaml":                     "min_rows: 3\ncolumn_ranges:\n  close: [0.5, 2.0]\n",
 		"broken.yaml":                    "min_row: 3\n",
 		"text.txt":                       "hello",
 		"greet.tmpl":                     "hello ${name}",
-	} {
+	}
+	for _, f := range parts.Files {
+		if filepath.IsLocal(f.Name) {
+			files[f.Name] = string(f.Data)
+		}
+	}
+	for name, content := range files {
 		p := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			t.Fatal(err)

@@ -42,27 +42,38 @@ func Load(opts LoadOptions) (*Pipeline, hcl.Diagnostics) {
 	return l.p, l.diags
 }
 
-// loader holds what the phases of one Load share. Each phase adds diagnostics; a value that could not be found out is
-// cty.DynamicVal from then on, and what depends on it is left out without a further diagnostic.
-type loader struct {
+// loading is what the modules of one Load share. Diagnostics are added as mistakes are found.
+type loading struct {
 	opts      LoadOptions
 	p         *Pipeline
 	diags     hcl.Diagnostics
 	seen      map[string]bool // diagnostics already given
-	planDir   string          // absolute
 	paths     stage.Env       // WorkDir and Roots, to confine paths
-	root      *hcl.EvalContext
-	top       topLevel
-	vars      map[string]*variable
-	locals    map[string]*local
-	blocks    map[addr.Addr]*block
-	names     map[addr.Kind][]string // of declared blocks, sorted
 	types     map[stage.Type]*typeInfo
 	addresses map[string]addr.Addr // by the address in a handle
 	topics    map[string]topic
 	suites    map[string]suite
 	targets   map[string]target
-	redact    []string // values of sensitive variables
+	sources   map[string]*moduleSource // by absolute directory
+	redact    []string                 // values of sensitive variables
+}
+
+// loader holds what the phases of one module share: of the plan itself, which is the root, or of one instance of a module
+// block. A value that could not be found out is cty.DynamicVal from then on, and what depends on it is left out without a
+// further diagnostic.
+type loader struct {
+	*loading
+	path    string      // the module's address, "" for the root
+	parent  *loader     // nil for the root
+	after   []addr.Addr // what every node of the module comes after
+	planDir string      // absolute
+	root    *hcl.EvalContext
+	top     topLevel
+	vars    map[string]*variable
+	locals  map[string]*binding
+	calls   map[string]*call
+	blocks  map[addr.Addr]*block
+	names   map[addr.Kind][]string // of declared blocks, sorted
 }
 
 func newLoader(opts LoadOptions) *loader {
@@ -73,7 +84,7 @@ func newLoader(opts LoadOptions) *loader {
 		opts.Registry = stage.NewRegistry()
 	}
 	opts.WorkDir = filepath.Clean(opts.WorkDir)
-	l := &loader{
+	l := (&loading{
 		opts: opts,
 		p: &Pipeline{
 			Environment: opts.Environment,
@@ -83,21 +94,31 @@ func newLoader(opts LoadOptions) *loader {
 		},
 		seen:      map[string]bool{},
 		paths:     stage.Env{WorkDir: opts.WorkDir},
-		vars:      map[string]*variable{},
-		locals:    map[string]*local{},
-		blocks:    map[addr.Addr]*block{},
-		names:     map[addr.Kind][]string{},
 		types:     map[stage.Type]*typeInfo{},
 		addresses: map[string]addr.Addr{},
 		topics:    map[string]topic{},
 		suites:    map[string]suite{},
 		targets:   map[string]target{},
-	}
-	l.root = &hcl.EvalContext{Functions: l.functions(), Variables: map[string]cty.Value{
-		"var": cty.EmptyObjectVal, "local": cty.EmptyObjectVal, "pipe": cty.EmptyObjectVal,
-		"input": cty.EmptyObjectVal, "stage": cty.EmptyObjectVal, "publish": cty.EmptyObjectVal,
-	}}
+		sources:   map[string]*moduleSource{},
+	}).module()
+	l.root.Functions = l.functions()
 	return l
+}
+
+// module returns an empty module.
+func (shared *loading) module() *loader {
+	return &loader{
+		loading: shared,
+		vars:    map[string]*variable{},
+		locals:  map[string]*binding{},
+		calls:   map[string]*call{},
+		blocks:  map[addr.Addr]*block{},
+		names:   map[addr.Kind][]string{},
+		root: &hcl.EvalContext{Variables: map[string]cty.Value{
+			"var": cty.EmptyObjectVal, "local": cty.EmptyObjectVal, "pipe": cty.EmptyObjectVal, "module": cty.EmptyObjectVal,
+			"input": cty.EmptyObjectVal, "stage": cty.EmptyObjectVal, "publish": cty.EmptyObjectVal,
+		}},
+	}
 }
 
 // load runs the phases in order. Work stops between phases where the next one would only repeat the mistake.
@@ -112,14 +133,26 @@ func (l *loader) load() {
 	l.loadVariables()
 	l.loadSettings()
 	l.pipeObject(l.p.Name)
+	l.loadBlocks()
+	l.p.Outputs = l.outputs(refVar | refPipe | refLocal | refModule)
+}
+
+// loadBlocks runs the phases that the root and the modules have in common, once the variables are known.
+func (l *loader) loadBlocks() {
 	l.declareLocals()
+	l.declareCalls()
+	l.orderBindings()
 	l.declareBlocks()
-	l.evalLocals(early)
+	l.evalBindings(early)
 	l.expandBlocks()
 	l.makeHandles()
-	l.evalLocals(late)
+	l.evalBindings(late)
 	l.decodeBlocks()
-	l.loadOutputs()
+}
+
+// address returns the address of a block of this module.
+func (l *loader) address(kind addr.Kind, name string) addr.Addr {
+	return addr.Addr{Module: l.path, Kind: kind, Name: name}
 }
 
 // pipeObject sets pipe.env, pipe.dir and, once it is known, pipe.name.
@@ -144,7 +177,8 @@ func (l *loader) finish() {
 		return l.p.Notifiers[i].Addr.Compare(l.p.Notifiers[j].Addr) < 0
 	})
 	sort.SliceStable(l.p.Outputs, func(i, j int) bool { return l.p.Outputs[i].Name < l.p.Outputs[j].Name })
-	if len(l.redact) > 0 {
+	if len(l.redact) > 0 { // longest first, because one may be part of another
+		sort.SliceStable(l.redact, func(i, j int) bool { return len(l.redact[i]) > len(l.redact[j]) })
 		for _, d := range l.diags {
 			l.redactDiag(d)
 		}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -135,31 +135,35 @@ func (l *loader) retry(b *block, in instance, n *Node) {
 
 // dependsOn decodes edges without data.
 func (l *loader) dependsOn(b *block, in instance, n *Node) bool {
+	n.DependsOn = l.after
 	a := b.src.Body.Attributes["depends_on"]
 	if a == nil {
 		return true
 	}
 	ev := in.ev
 	ev.where = "depends_on"
-	v, ok := l.eval(a.Expr, ev)
+	own, ok := l.references(a, ev)
+	n.DependsOn = uniqueAddrs(append(own, l.after...))
+	return ok
+}
+
+// nodesIn returns the nodes that a part of depends_on refers to; the whole of it must be a list.
+func (l *loader) nodesIn(a *hclsyntax.Attribute, expr hclsyntax.Expression, whole bool, ev evaluation) ([]addr.Addr, bool) {
+	v, ok := l.eval(expr, ev)
 	if !ok || !v.IsWhollyKnown() {
-		return false
+		return nil, false
 	}
 	v, _ = v.UnmarkDeep()
-	if !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
+	if whole && (!v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType()) {
 		l.errorf("config.bad_type", a.Expr.Range(), "Wrong type of a value", "depends_on takes a list of references, such as [stage.NAME].")
-		return false
+		return nil, false
 	}
-	seen := map[addr.Addr]bool{}
+	var list []addr.Addr
 	good := true
 	_ = cty.Walk(v, func(_ cty.Path, x cty.Value) (bool, error) {
 		switch ty := x.Type(); {
 		case ty.Equals(stage.HandleType) && !x.IsNull():
-			to := l.addresses[x.EncapsulatedValue().(*stage.Handle).Address]
-			if !seen[to] {
-				seen[to] = true
-				n.DependsOn = append(n.DependsOn, to)
-			}
+			list = append(list, l.addresses[x.EncapsulatedValue().(*stage.Handle).Address])
 			return false, nil
 		case ty.IsPrimitiveType() && good:
 			l.errorf("config.bad_type", a.Expr.Range(), "Wrong type of a value", "depends_on takes references, such as stage.NAME without quotes, and here is a %s.", ty.FriendlyName())
@@ -167,8 +171,16 @@ func (l *loader) dependsOn(b *block, in instance, n *Node) bool {
 		}
 		return true, nil
 	})
-	sort.Slice(n.DependsOn, func(i, j int) bool { return n.DependsOn[i].Compare(n.DependsOn[j]) < 0 })
-	return good
+	return list, good
+}
+
+func uniqueAddrs(list []addr.Addr) []addr.Addr {
+	sortAddrs(list)
+	return slices.Compact(list)
+}
+
+func sortAddrs(list []addr.Addr) {
+	slices.SortFunc(list, addr.Addr.Compare)
 }
 
 // expectations decodes expect_file and the expect blocks, in this order.
@@ -292,43 +304,4 @@ func (l *loader) expect(e *hclsyntax.Block, ev evaluation) (check.Expectation, b
 	}
 	one.Source = fmt.Sprintf("%s:%d", e.TypeRange.Filename, e.TypeRange.Start.Line)
 	return one, true
-}
-
-// loadOutputs evaluates the output blocks.
-func (l *loader) loadOutputs() {
-	seen := map[string]*hclsyntax.Block{}
-	for _, b := range l.top.outputs {
-		name := b.Labels[0]
-		if first := seen[name]; first != nil {
-			l.duplicate("The output "+name, b.DefRange(), first.DefRange())
-			continue
-		}
-		seen[name] = b
-		out := Output{Name: name, Value: cty.NilVal}
-		for _, a := range sortedAttrs(b.Body.Attributes) {
-			switch a.Name {
-			case "value":
-				ev := l.static("an output", refVar|refPipe|refLocal)
-				if v, ok := l.eval(a.Expr, ev); ok && v.IsWhollyKnown() {
-					out.Sensitive = out.Sensitive || isSensitive(v)
-					out.Value, _ = v.UnmarkDeep()
-				}
-			case "description":
-				l.stringOf(a, l.static("description", refVar|refPipe))
-			case "sensitive":
-				s, _ := l.boolOf(a, l.static("sensitive", refVar|refPipe))
-				out.Sensitive = out.Sensitive || s
-			default:
-				l.unknownAttr(a, "an output block", []string{"value", "description", "sensitive"})
-			}
-		}
-		l.noBlocks(b)
-		if b.Body.Attributes["value"] == nil {
-			l.errorf("config.missing_attribute", b.DefRange(), "Missing attribute", "An output block needs value.")
-			continue
-		}
-		if out.Value != cty.NilVal {
-			l.p.Outputs = append(l.p.Outputs, out)
-		}
-	}
 }

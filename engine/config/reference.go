@@ -57,7 +57,13 @@ func Blocks() []BlockDoc {
 			{Name: "labels", Type: "map of string", Doc: "For people."},
 			{Name: "description", Type: "string", Doc: "For people."},
 		}},
-		{Name: "output", Labels: []string{"NAME"}, Doc: "A value that is shown with the plan and after an apply.", Attrs: []AttrDoc{
+		{Name: "module", Labels: []string{"NAME"}, Doc: "Calls the module in a local directory: its `*.hcl` files, with values for its variables. Its nodes have addresses such as `module.NAME.stage.bars`.", Attrs: []AttrDoc{
+			{Name: "source", Type: "string", Required: true, Doc: "The directory, relative to the file and starting with `./` or `../`. A literal."},
+			{Name: "for_each", Type: "set or list of string, map or object", Doc: "One instance of the module for each element, with `each.key` and `each.value`."},
+			{Name: "depends_on", Type: "references", Doc: "Every node of the module comes after these."},
+			{Name: "enabled", Type: "bool", Doc: "`false` takes the module (or instance) out of the plan."},
+		}},
+		{Name: "output", Labels: []string{"NAME"}, Doc: "A value that is shown with the plan and after an apply; in a module, a value or reference that its caller uses as `module.NAME.OUTPUT`.", Attrs: []AttrDoc{
 			{Name: "value", Type: "any", Required: true, Doc: "The value."},
 			{Name: "description", Type: "string", Doc: "For people."},
 			{Name: "sensitive", Type: "bool", Doc: "It is not shown."},
@@ -68,7 +74,7 @@ func Blocks() []BlockDoc {
 // nodeAttrs are the meta-arguments of every node.
 func nodeAttrs() []AttrDoc {
 	return []AttrDoc{
-		{Name: "for_each", Type: "set of string, map or object", Doc: "One instance for each element, with `each.key` and `each.value`. It may use literals, variables, configuration and functions."},
+		{Name: "for_each", Type: "set or list of string, map or object", Doc: "One instance for each element, with `each.key` and `each.value`. It may use literals, variables, configuration and functions."},
 		{Name: "depends_on", Type: "references", Doc: "Comes after these, without data."},
 		{Name: "enabled", Type: "bool", Doc: "`false` takes the node (or instance) out of the plan."},
 		{Name: "expect_file", Type: "path, or list of paths", Doc: "Suites of expectations."},

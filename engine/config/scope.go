@@ -23,8 +23,9 @@ const (
 	refPipe
 	refLocal // locals that depend on no reference; all of them together with refNode
 	refNode
+	refModule
 	refEach
-	refEverything = refVar | refPipe | refLocal | refNode
+	refEverything = refVar | refPipe | refLocal | refNode | refModule
 )
 
 // evaluation is where an expression is evaluated: its values, and what it may refer to.
@@ -65,6 +66,8 @@ func (l *loader) checkRef(t hcl.Traversal, ev evaluation) *hcl.Diagnostic {
 		return l.checkMember(t, ev, refPipe, "attribute", known, func() []string { return []string{"env", "dir", "name"} })
 	case "each":
 		return l.checkEach(t, ev)
+	case "module":
+		return l.checkModuleRef(t, ev)
 	case string(addr.Input), string(addr.Stage), string(addr.Publish):
 		return l.checkNodeRef(t, ev)
 	}
@@ -129,9 +132,12 @@ func (l *loader) suggestRef(root, name string, own []string) string {
 func (l *loader) sameName(name string) []string {
 	var full []string
 	for _, kind := range []addr.Kind{addr.Stage, addr.Input, addr.Publish} {
-		if l.blocks[addr.New(kind, name)] != nil {
+		if l.blocks[l.address(kind, name)] != nil {
 			full = append(full, string(kind)+"."+name)
 		}
+	}
+	if l.calls[name] != nil {
+		full = append(full, "module."+name)
 	}
 	if l.locals[name] != nil {
 		full = append(full, "local."+name)
@@ -166,10 +172,13 @@ func (l *loader) checkLocal(t hcl.Traversal, ev evaluation) *hcl.Diagnostic {
 	if d := l.checkMember(t, ev, refLocal, "local", lo != nil, func() []string { return sortedKeys(l.locals) }); d != nil {
 		return d
 	}
-	if lo.phase == late && ev.reach&refNode == 0 {
+	if lo.needs&^ev.reach&refNode != 0 {
 		return refError(t, "config.reference_as_value", "A reference is not a value",
 			"local.%s holds a reference to a node, and %s must be known before planning: no value in a plan file depends on the result of a run. Use literals, variables and configuration here.",
 			lo.name, ev.where)
+	}
+	if lo.needs&^ev.reach&refModule != 0 {
+		return outputTooEarly(t, "local."+lo.name+" holds an output of a module", ev)
 	}
 	return nil
 }
@@ -191,46 +200,60 @@ func (l *loader) checkNodeRef(t hcl.Traversal, ev evaluation) *hcl.Diagnostic {
 			"%s cannot be used in %s, because it must be known before planning: no value in a plan file depends on the result of a run. Use literals, variables and configuration here.",
 			spell(t), ev.where)
 	}
-	b := l.blocks[addr.New(kind, name)]
+	b := l.blocks[l.address(kind, name)]
 	if b == nil {
 		return l.checkMember(t, ev, refNode, string(kind), false, func() []string { return l.names[kind] })
 	}
 	return b.checkSteps(t)
 }
 
-// checkSteps checks what follows the name of the block b in a reference.
-func (b *block) checkSteps(t hcl.Traversal) *hcl.Diagnostic {
-	rest := t[2:]
+// checkInstance checks what a reference to the family has after its name, and returns what stands behind the instance.
+// ok is false where there is nothing more to check.
+func (f *family) checkInstance(t hcl.Traversal) (rest hcl.Traversal, d *hcl.Diagnostic, ok bool) {
+	rest = t[2:]
 	switch {
-	case b.failed:
-		return nil
-	case !b.keyed && b.disabled:
-		return refError(t, "config.disabled_reference", "Reference to a disabled node",
-			"%s has enabled = false (%s, line %d), so there is no such node. Take the reference away, or disable what has it with the same condition.",
-			b.addr, b.at.Filename, b.at.Start.Line)
-	case b.keyed && len(rest) > 0:
+	case f.failed:
+		return nil, nil, false
+	case !f.keyed && f.disabled:
+		return nil, refError(t, "config.disabled_reference", "Reference to a disabled "+f.noun(),
+			"%s has enabled = false (%s, line %d), so there is no such %s. Take the reference away, or disable what has it with the same condition.",
+			f.addr, f.at.Filename, f.at.Start.Line, f.noun()), false
+	case f.keyed && len(rest) > 0:
 		key := stepName(rest[0])
 		if _, splat := rest[0].(hcl.TraverseSplat); splat {
-			return nil
+			return nil, nil, false
 		}
-		if b.disabledKeys[key] {
-			return refError(t, "config.disabled_reference", "Reference to a disabled node",
-				"%s has enabled = false for this key (%s, line %d), so there is no such node. Take the reference away, or disable what has it with the same condition.",
-				b.addr.Instance(key), b.at.Filename, b.at.Start.Line)
+		if f.disabledKeys[key] {
+			return nil, refError(t, "config.disabled_reference", "Reference to a disabled "+f.noun(),
+				"%s has enabled = false for this key (%s, line %d), so there is no such %s. Take the reference away, or disable what has it with the same condition.",
+				f.addr.Instance(key), f.at.Filename, f.at.Start.Line, f.noun()), false
 		}
-		if !b.hasKey(key) {
-			return refError(t, "config.unknown_reference", "Unknown reference", "%s has no instance %q.%s",
-				b.addr, key, keyHint(key, b.keys()))
+		if !f.hasKey(key) {
+			return nil, refError(t, "config.unknown_reference", "Unknown reference", "%s has no instance %q.%s",
+				f.addr, key, keyHint(key, f.keys())), false
 		}
 		rest = rest[1:]
 	case len(rest) > 0:
 		if _, index := rest[0].(hcl.TraverseIndex); index {
-			return refError(t, "config.unknown_reference", "Unknown reference",
-				"%s has no for_each, so it has no instances. Write %s.", b.addr, b.addr)
+			return nil, refError(t, "config.unknown_reference", "Unknown reference",
+				"%s has no for_each, so it has no instances. Write %s.", f.addr, f.addr), false
 		}
 	}
+	return rest, nil, true
+}
+
+func (f *family) noun() string {
+	if f.addr.IsModule() {
+		return "module"
+	}
+	return "node"
+}
+
+// checkSteps checks what follows the name of the block b in a reference.
+func (b *block) checkSteps(t hcl.Traversal) *hcl.Diagnostic {
+	rest, d, _ := b.checkInstance(t)
 	if len(rest) == 0 {
-		return nil
+		return d
 	}
 	return refError(t, "config.reference_as_value", "A reference is not a value", "%s. Write %s.",
 		noValue(b.addr.String()), spell(t[:len(t)-len(rest)]))
@@ -292,7 +315,7 @@ func (l *loader) unknownRoot(t hcl.Traversal, root string) *hcl.Diagnostic {
 	case len(same) > 0:
 		hint = fmt.Sprintf(" Did you mean %s?", same[0])
 	default:
-		roots := []string{"var", "local", "pipe", "each", "input", "stage", "publish"}
+		roots := []string{"var", "local", "pipe", "each", "input", "stage", "publish", "module"}
 		sort.Strings(roots)
 		if hint = diag.DidYouMean(root, roots); hint == "" {
 			hint = fmt.Sprintf(" If it is meant as text, put it in quotes: %q.", root)

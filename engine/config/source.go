@@ -31,7 +31,7 @@ func (l *loader) readSources() bool {
 	for _, f := range files {
 		body, ok := l.parseFile(f)
 		if body != nil && ok {
-			l.collect(body)
+			l.top.collect(l, body)
 		}
 	}
 	return !l.diags.HasErrors() || l.top.any()
@@ -53,6 +53,17 @@ func (l *loader) planFiles(path string) ([]string, bool) {
 	}
 	l.planDir = path
 	l.p.Name = cleanName(filepath.Base(path))
+	files, ok := l.dirFiles(path)
+	if ok && len(files) == 0 {
+		l.add(diag.Error("config.no_plan", nil, "No plan file",
+			"The directory %s has no *.hcl files. Write one, or run pipe init there.", l.display(path)))
+		return nil, false
+	}
+	return files, ok
+}
+
+// dirFiles lists the plan files of a directory in the order of their names.
+func (l *loader) dirFiles(path string) ([]string, bool) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		l.add(diag.Error("config.no_plan", nil, "No plan file", "%s cannot be read: %s.", l.display(path), reason(err)))
@@ -64,11 +75,6 @@ func (l *loader) planFiles(path string) ([]string, bool) {
 			!strings.HasPrefix(n, ".") {
 			files = append(files, filepath.Join(path, n))
 		}
-	}
-	if len(files) == 0 {
-		l.add(diag.Error("config.no_plan", nil, "No plan file",
-			"The directory %s has no *.hcl files. Write one, or run pipe init there.", l.display(path)))
-		return nil, false
 	}
 	return files, true
 }

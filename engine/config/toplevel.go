@@ -19,10 +19,11 @@ type topLevel struct {
 	locals    []*hclsyntax.Block
 	nodes     []*hclsyntax.Block // input, stage, publish, notify
 	outputs   []*hclsyntax.Block
+	modules   []*hclsyntax.Block
 }
 
 func (t topLevel) any() bool {
-	return len(t.pipe)+len(t.variables)+len(t.locals)+len(t.nodes)+len(t.outputs) > 0
+	return len(t.pipe)+len(t.variables)+len(t.locals)+len(t.nodes)+len(t.outputs)+len(t.modules) > 0
 }
 
 // labelsOf names the labels that each type of block has.
@@ -30,7 +31,7 @@ func labelsOf(blockType string) ([]string, bool) {
 	switch blockType {
 	case "pipe", "locals":
 		return nil, true
-	case "variable", "output", string(addr.Input):
+	case "variable", "output", "module", string(addr.Input):
 		return []string{"name"}, true
 	case string(addr.Stage), string(addr.Publish), string(addr.Notify):
 		return []string{"type", "name"}, true
@@ -39,11 +40,11 @@ func labelsOf(blockType string) ([]string, bool) {
 }
 
 func blockTypes() []string {
-	return []string{"pipe", "variable", "locals", "input", "stage", "publish", "notify", "output"}
+	return []string{"pipe", "variable", "locals", "input", "stage", "publish", "notify", "module", "output"}
 }
 
 // collect sorts the blocks of one file.
-func (l *loader) collect(body *hclsyntax.Body) {
+func (t *topLevel) collect(l *loader, body *hclsyntax.Body) {
 	for _, a := range sortedAttrs(body.Attributes) {
 		l.errorf("config.unexpected_attribute", a.NameRange, "Attribute outside of a block",
 			"A plan file has blocks at its top level and no attributes. Put %q into a locals block to use it as local.%s.",
@@ -60,24 +61,25 @@ func (l *loader) collect(body *hclsyntax.Body) {
 		}
 		switch b.Type {
 		case "pipe":
-			l.top.pipe = append(l.top.pipe, b)
+			t.pipe = append(t.pipe, b)
 		case "variable":
-			l.top.variables = append(l.top.variables, b)
+			t.variables = append(t.variables, b)
 		case "locals":
-			l.top.locals = append(l.top.locals, b)
+			t.locals = append(t.locals, b)
 		case "output":
-			l.top.outputs = append(l.top.outputs, b)
+			t.outputs = append(t.outputs, b)
+		case "module":
+			t.modules = append(t.modules, b)
 		default:
-			l.top.nodes = append(l.top.nodes, b)
+			t.nodes = append(t.nodes, b)
 		}
 	}
 }
 
 func (l *loader) unknownBlock(b *hclsyntax.Block) {
 	switch b.Type {
-	case "module", "moved", "removed", "import", "check":
+	case "moved", "removed", "import", "check":
 		what := map[string]string{
-			"module":  "Put the blocks of the module into this directory: all its *.hcl files are one plan.",
 			"moved":   "A rename costs no recomputation without it, because the keys of the cache are free of names.",
 			"removed": "Delete the block instead: the next plan shows what is deleted.",
 			"import":  "An input block with a path reads what exists already.",

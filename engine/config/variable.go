@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"sort"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"pipe/engine/diag"
+	"pipe/engine/stage"
 )
 
 // variable is a variable block. value is DynamicVal until it is known, and stays so after a mistake.
@@ -24,13 +26,50 @@ type variable struct {
 	sensitive   bool
 	validations []*hclsyntax.Block
 	value       cty.Value
+	given       *hcl.Range // where the caller of a module gives the value
 }
 
 // sensitiveMark is on the value of a sensitive variable and on all that is made of it.
 type sensitiveMark struct{ variable string }
 
-// loadVariables decodes the variable blocks, gives each its value and checks it.
+// loadVariables decodes the variable blocks of the root, gives each its value and checks it.
 func (l *loader) loadVariables() {
+	names := l.variableNames()
+	l.undeclared(names)
+	fromFiles := l.readVarFiles(names)
+	l.setVariables(names, func(v *variable) cty.Value { return l.variableValue(v, fromFiles[v.name]) })
+	for _, name := range names {
+		v := l.vars[name]
+		l.p.Variables = append(l.p.Variables, Variable{Name: name, Value: v.value, Sensitive: v.sensitive})
+	}
+}
+
+// moduleVariables does the same for a module, whose caller gives the values.
+func (l *loader) moduleVariables(caller *loader, c *call, in instance) {
+	l.setVariables(l.variableNames(), func(v *variable) cty.Value {
+		a := c.src.Body.Attributes[v.name]
+		if a == nil || containsString(callArguments(), v.name) {
+			if v.fallback == cty.NilVal {
+				l.errorf("config.missing_attribute", c.family.at, "Missing attribute",
+					"The module %s needs the variable %s (%s, line %d), which has no default.", l.display(c.dir), v.name,
+					v.block.DefRange().Filename, v.block.DefRange().Start.Line)
+				return cty.DynamicVal
+			}
+			return v.fallback
+		}
+		at := a.Expr.Range()
+		v.given = &at
+		in.ev.where = v.name
+		val, ok := caller.eval(a.Expr, in.ev)
+		if !ok {
+			return cty.DynamicVal
+		}
+		val, _ = l.convertVariable(v, val, at, "the value given here")
+		return val
+	})
+}
+
+func (l *loader) variableNames() []string {
 	for _, b := range l.top.variables {
 		name := b.Labels[0]
 		if prev := l.vars[name]; prev != nil {
@@ -39,9 +78,11 @@ func (l *loader) loadVariables() {
 		}
 		l.vars[name] = &variable{name: name, block: b, ty: cty.DynamicPseudoType, fallback: cty.NilVal, value: cty.DynamicVal}
 	}
-	names := sortedKeys(l.vars)
-	l.undeclared(names)
-	fromFiles := l.readVarFiles(names)
+	return sortedKeys(l.vars)
+}
+
+// setVariables decodes the blocks and checks the values, once all of them are known.
+func (l *loader) setVariables(names []string, valueOf func(*variable) cty.Value) {
 	usable := map[string]bool{}
 	for _, name := range names {
 		usable[name] = l.declareVariable(l.vars[name])
@@ -50,7 +91,7 @@ func (l *loader) loadVariables() {
 	for _, name := range names {
 		v := l.vars[name]
 		if usable[name] {
-			v.value = l.variableValue(v, fromFiles[name])
+			v.value = valueOf(v)
 		}
 		vals[name] = v.value
 		if v.sensitive && v.value.IsWhollyKnown() {
@@ -58,12 +99,9 @@ func (l *loader) loadVariables() {
 			vals[name] = v.value.Mark(sensitiveMark{name})
 		}
 	}
-	sort.Slice(l.redact, func(i, j int) bool { return len(l.redact[i]) > len(l.redact[j]) })
 	l.root.Variables["var"] = cty.ObjectVal(vals)
 	for _, name := range names {
-		v := l.vars[name]
-		l.validate(v)
-		l.p.Variables = append(l.p.Variables, Variable{Name: name, Value: v.value, Sensitive: v.sensitive})
+		l.validate(l.vars[name])
 	}
 }
 
@@ -75,9 +113,8 @@ func (l *loader) declareVariable(v *variable) bool {
 	for _, a := range sortedAttrs(v.block.Body.Attributes) {
 		switch a.Name {
 		case "type":
-			ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(a.Expr)
-			l.add(diags...)
-			if diags.HasErrors() {
+			ty, defaults, good := l.variableType(a.Expr)
+			if !good {
 				ok = false
 				continue
 			}
@@ -114,6 +151,52 @@ func (l *loader) declareVariable(v *variable) bool {
 	return ok
 }
 
+// variableType decodes a type constraint. A variable of a module may also take references and secrets, alone or in a list
+// or map.
+func (l *loader) variableType(expr hclsyntax.Expression) (cty.Type, *typeexpr.Defaults, bool) {
+	special := false
+	for _, t := range expr.Variables() {
+		special = special || t.RootName() == "reference" || t.RootName() == "secret"
+	}
+	if !special {
+		ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(expr)
+		l.add(diags...)
+		return ty, defaults, !diags.HasErrors()
+	}
+	ty, ok := handleType(expr)
+	switch {
+	case !ok:
+		l.errorf("config.variable_type", expr.Range(), "Invalid type of a variable",
+			"reference and secret stand alone or in list(…) or map(…). In the place of an object with references use one variable for each, or any.")
+	case l.parent == nil:
+		l.errorf("config.variable_type", expr.Range(), "Invalid type of a variable",
+			"Only a variable of a module can take %s: the variables of a plan get their values from outside.", friendly(ty))
+		ok = false
+	}
+	return ty, nil, ok
+}
+
+func handleType(expr hclsyntax.Expression) (cty.Type, bool) {
+	switch hcl.ExprAsKeyword(expr) {
+	case "reference":
+		return stage.HandleType, true
+	case "secret":
+		return stage.SecretType, true
+	}
+	c, ok := expr.(*hclsyntax.FunctionCallExpr)
+	if !ok || len(c.Args) != 1 {
+		return cty.NilType, false
+	}
+	of, ok := handleType(c.Args[0])
+	switch {
+	case ok && c.Name == "list":
+		return cty.List(of), true
+	case ok && c.Name == "map":
+		return cty.Map(of), true
+	}
+	return cty.NilType, false
+}
+
 // kindOfDefault decides how a value from the command line is read for a variable without a type.
 func kindOfDefault(v cty.Value) cty.Type {
 	if ty := v.Type(); ty == cty.String || ty == cty.Number || ty == cty.Bool {
@@ -123,21 +206,27 @@ func kindOfDefault(v cty.Value) cty.Type {
 }
 
 func (l *loader) convertVariable(v *variable, val cty.Value, at hcl.Range, from string) (cty.Value, bool) {
-	val, _ = val.UnmarkDeep()
+	secret := isSensitive(val)
+	if l.parent == nil || v.defaults != nil {
+		val, _ = val.UnmarkDeep()
+	}
 	if v.defaults != nil && !val.IsNull() {
 		val = v.defaults.Apply(val)
 	}
 	out, err := convert.Convert(val, v.ty)
-	if err != nil && v.sensitive {
+	if secret && err == nil {
+		out = out.Mark(sensitiveMark{v.name})
+	}
+	if err != nil && (v.sensitive || secret) {
 		l.redact = append(l.redact, leaves(val)...)
 		at = v.block.DefRange()
 	}
 	if err != nil {
 		l.errorf("config.variable_type", at, "Wrong type of a variable",
-			"The variable %s takes %s, and %s does not fit: %s.", v.name, friendly(v.ty), from, convertMessage(err))
+			"The variable %s takes %s, and %s does not fit: %s.%s", v.name, friendly(v.ty), from, convertMessage(err), originOf(val))
 		return cty.DynamicVal, false
 	}
-	if containsCapsule(out) {
+	if l.parent == nil && containsCapsule(out) {
 		l.errorf("config.variable_type", at, "Wrong type of a variable",
 			"The variable %s holds a secret. Variables are written to plans: use secret(\"NAME\") where the secret is needed.", v.name)
 		return cty.DynamicVal, false
@@ -235,14 +324,20 @@ func (l *loader) validate(v *variable) {
 			text = cty.StringVal("The value is not valid. (The error message holds a sensitive value and is not shown.)")
 		}
 		plain, _ := text.Unmark()
-		l.errorf("config.variable_invalid", cond.Expr.Range(), "Invalid value for a variable",
-			"The variable %s: %s", v.name, plain.AsString())
+		at, checked := cond.Expr.Range(), ""
+		if v.given != nil {
+			checked = fmt.Sprintf(" (This is checked in %s, line %d.)", at.Filename, at.Start.Line)
+			at = *v.given
+		}
+		l.errorf("config.variable_invalid", at, "Invalid value for a variable",
+			"The variable %s: %s%s", v.name, plain.AsString(), checked)
 	}
 }
 
 // leaves lists the texts of the primitive values in v.
 func leaves(v cty.Value) []string {
 	var texts []string
+	v, _ = v.UnmarkDeep()
 	_ = cty.Walk(v, func(_ cty.Path, x cty.Value) (bool, error) {
 		if x.IsKnown() && !x.IsNull() && (x.Type() == cty.String || x.Type() == cty.Number) {
 			if s, err := convert.Convert(x, cty.String); err == nil && s.AsString() != "" {

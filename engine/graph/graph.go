@@ -192,12 +192,12 @@ func (g *Graph) Up(i int) []int { return g.up[i] }
 func (g *Graph) Down(i int) []int { return g.down[i] }
 
 // Match returns the places of all nodes that one of the addresses names; an address without a key names every
-// instance. An address that names nothing is returned in missing.
+// instance, that of a module all nodes in it. An address that names nothing is returned in missing.
 func (g *Graph) Match(addrs []addr.Addr) (places []int, missing []addr.Addr) {
 	for _, a := range addrs {
 		found := false
 		for i, n := range g.nodes {
-			if n.Addr == a || (!a.Keyed && n.Addr.Block() == a) {
+			if a.Covers(n.Addr) {
 				places, found = append(places, i), true
 			}
 		}

@@ -125,7 +125,7 @@ func (b *builder) selection() (map[int]bool, hcl.Diagnostics) {
 
 func (b *builder) hasEntry(a addr.Addr) bool {
 	for have := range b.Snapshot.Entries {
-		if have == a || (!a.Keyed && have.Block() == a) {
+		if a.Covers(have) {
 			return true
 		}
 	}

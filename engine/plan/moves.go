@@ -124,7 +124,7 @@ func (b *builder) restrict(gone map[addr.Addr]*state.Entry) map[addr.Addr]*state
 	kept := map[addr.Addr]*state.Entry{}
 	for a, e := range gone {
 		for _, t := range b.Targets {
-			if a == t || (!t.Keyed && a.Block() == t) {
+			if t.Covers(a) {
 				kept[a] = e
 			}
 		}
