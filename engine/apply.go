@@ -25,6 +25,7 @@ type ApplyOptions struct {
 	Actor          string // user@host
 	SourceRevision string
 	Lease          state.Lease   // held already; nil: taken here
+	Approvals      []byte        // signatures over the plan; see package approval
 	Grace          time.Duration // for running nodes after an interrupt; 0: 30 s
 }
 
@@ -57,11 +58,18 @@ func (e *Engine) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (*appl
 	if err := e.fits(ctx, p, snap, stateStore, o); err != nil {
 		return nil, err
 	}
+	approved, err := e.approved(p, snap, o)
+	if err != nil {
+		return nil, err
+	}
 	x, err := e.executor(ctx, p, lease, stateStore)
 	if err != nil {
 		return nil, err
 	}
 	opts := e.executorOptions(p, o)
+	if approved != nil {
+		opts.Approvals = approved
+	}
 	if !p.HasChanges() && !o.Saved {
 		warnings, err := x.Flush(ctx, p, opts)
 		return &apply.Result{Plan: p.Digest(), Outcome: apply.Succeeded, Nodes: []apply.NodeResult{}, Warnings: warnings}, err

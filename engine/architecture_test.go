@@ -18,7 +18,7 @@ var levels = map[string]int{
 	"addr": 0, "digest": 0, "diag": 0, "fault": 0,
 	"artifact": 10, "artifact/filestore": 11, "artifact/artifacttest": 12,
 	"audit": 20, "stage": 20, "stage/stagetest": 21,
-	"check": 30,
+	"check": 30, "approval": 30,
 	"state": 31, "state/filestate": 32, "state/statetest": 33,
 	"config": 40, "graph": 50, "plan": 60, "apply": 70,
 	"settings": 45, "view": 80, ".": 90, "cli": 100,

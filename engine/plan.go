@@ -13,6 +13,7 @@ import (
 // PlanOptions say what a plan is made for.
 type PlanOptions struct {
 	Mode    plan.Mode // "" is plan.Normal
+	Author  string    // who makes the plan
 	Targets []addr.Addr
 	Replace []addr.Addr
 }
@@ -39,7 +40,7 @@ func (e *Engine) Plan(ctx context.Context, l *Loaded, o PlanOptions) (*plan.Plan
 		return nil, diags
 	}
 	p, more := plan.Build(plan.Request{Pipeline: l.Pipeline, Graph: l.Graph, Snapshot: snap, Observed: observed,
-		Cache: storeCache{ctx, store}, PipeVersion: e.Version, Mode: o.Mode, Targets: o.Targets, Replace: o.Replace})
+		Cache: storeCache{ctx, store}, PipeVersion: e.Version, Mode: o.Mode, Author: o.Author, Targets: o.Targets, Replace: o.Replace})
 	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return nil, diags

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +49,7 @@ type Options struct {
 	KeepGoing      bool
 	Actor          string
 	SourceRevision string
+	Approvals      any           // who approved the plan, for the audit log; nil: nobody had to
 	Grace          time.Duration // how long running nodes may go on after an interrupt
 }
 
@@ -109,13 +111,13 @@ func (r *run) begin(ctx context.Context, snap *state.Snapshot) error {
 		}
 		snap.AuditHead = head
 	}
-	head, err := r.Auditor.Record(ctx, "apply.started", "running", r.record, map[string]any{"changes": len(r.plan.Changes)})
+	head, err := r.Auditor.Record(ctx, "apply.started", "running", r.record, r.opening())
 	if err != nil {
 		return err
 	}
 	err = r.store.update(ctx, func(s *state.Snapshot) {
 		last := r.record
-		s.LastRun, s.AuditHead = &last, head
+		s.LastRun, s.AuditHead, s.Approval = &last, head, r.policy()
 	})
 	if err != nil {
 		return err
@@ -123,6 +125,27 @@ func (r *run) begin(ctx context.Context, snap *state.Snapshot) error {
 	r.Faults.Hit(fault.RunStarted)
 	r.events.emit(Event{Type: RunStarted, Plan: r.digest})
 	return nil
+}
+
+// opening is what the audit log says of a run that begins.
+func (r *run) opening() map[string]any {
+	details := map[string]any{"changes": len(r.plan.Changes)}
+	if r.Approvals != nil {
+		details["approvals"] = r.Approvals
+	}
+	return details
+}
+
+// policy is what the next plan's approvals are held against besides its own policy.
+func (r *run) policy() json.RawMessage {
+	if r.plan.Settings.Approval == nil {
+		return nil
+	}
+	b, err := digest.Canonical(r.plan.Settings.Approval)
+	if err != nil {
+		panic(err) // only plain data is in it
+	}
+	return b
 }
 
 // finish delivers messages, records the end and makes the Result.

@@ -197,7 +197,7 @@ func (a *app) plan(ctx context.Context, path string, mode plan.Mode) (*engine.En
 
 // propose makes the plan for a loaded pipeline. Diagnostics are reported; with errors the command is done.
 func (a *app) propose(ctx context.Context, e *engine.Engine, l *engine.Loaded, mode plan.Mode) (*plan.Plan, error) {
-	p, diags := e.Plan(ctx, l, engine.PlanOptions{Mode: mode, Targets: a.targets, Replace: a.replace})
+	p, diags := e.Plan(ctx, l, engine.PlanOptions{Mode: mode, Targets: a.targets, Replace: a.replace, Author: a.author()})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -284,6 +284,15 @@ func (a *app) actor() string {
 		host = "unknown"
 	}
 	return name + "@" + host
+}
+
+// author is who wants a plan: PIPE_AUTHOR where a machine makes plans for people, else who runs the command.
+func (a *app) author() string {
+	if name := os.Getenv("PIPE_AUTHOR"); name != "" {
+		return name
+	}
+	name, _, _ := strings.Cut(a.actor(), "@")
+	return name
 }
 
 // revision is the commit of the working directory, with -dirty if tracked files differ from it; "" without git.

@@ -82,6 +82,9 @@ func (a *app) applySaved(ctx context.Context, path, name string, f applyFlags) e
 	}
 	o := a.applyOptions(ctx, f)
 	o.Saved, o.Resume = true, f.resume
+	if o.Approvals, err = readApprovals(path); err != nil {
+		return err
+	}
 	return a.execute(ctx, e, p, o)
 }
 

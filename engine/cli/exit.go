@@ -78,6 +78,8 @@ func exitOf(err error) Exit {
 		return ExitUsage
 	case errors.Is(err, engine.ErrStale), errors.Is(err, stage.ErrStale), errors.Is(err, state.ErrStale):
 		return ExitStale
+	case errors.Is(err, engine.ErrRefused):
+		return ExitRefused
 	case errors.Is(err, state.ErrLocked):
 		return ExitLocked
 	case errors.Is(err, context.Canceled):
@@ -93,6 +95,8 @@ func codeOf(err error) string {
 		return "cli.usage"
 	case ExitStale:
 		return "engine.stale"
+	case ExitRefused:
+		return "engine.refused"
 	case ExitLocked:
 		return "state.locked"
 	case ExitInterrupted:

@@ -115,6 +115,9 @@ func (a *app) showPlan(p *plan.Plan, f planFlags) error {
 	view.Plan(a.stdout, p, a.style())
 	if f.out != "" {
 		fmt.Fprintf(a.stdout, "\nThe plan is saved in %s. Apply exactly it with:  pipe apply %s\n", f.out, f.out)
+		if policy := p.Settings.Approval; policy != nil {
+			fmt.Fprintf(a.stdout, "It needs %s first:  pipe approve %s --key FILE\n", plural(policy.Required, "approval"), f.out)
+		}
 	}
 	return nil
 }

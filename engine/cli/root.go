@@ -58,7 +58,7 @@ Start with:  pipe init && pipe plan && pipe apply`,
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(),
 		a.showCommand(), a.whyCommand(), a.graphCommand(), a.checkCommand(), a.stateCommand(), a.auditCommand(),
-		a.storeCommand(), a.versionCommand(), a.completionCommand(root),
+		a.storeCommand(), a.approveCommand(), a.versionCommand(), a.completionCommand(root),
 	} {
 		root.AddCommand(c)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"pipe/engine/addr"
+	"pipe/engine/approval"
 	"pipe/engine/check"
 	"pipe/engine/digest"
 	"pipe/engine/stage"
@@ -23,16 +24,20 @@ type Pipeline struct {
 	Nodes       []*Node    // every instance that is enabled, in the order of addr.Compare
 	Notifiers   []*Notifier
 	Outputs     []Output
+	Moves       []Move
+	Removals    []Removal
+	Imports     []Import
 	Sources     map[string]*hcl.File // for diagnostics with excerpts
 }
 
 // Settings is the pipe block.
 type Settings struct {
-	State       Backend  `json:"state"`                 // type "file" by default, path ".pipe/state"
-	Store       Backend  `json:"store"`                 // type "file" by default, path ".pipe/store"
-	Executor    string   `json:"executor"`              // "local"
-	Parallelism int      `json:"parallelism,omitempty"` // 0: not set
-	AllowPaths  []string `json:"allow_paths,omitempty"`
+	State       Backend          `json:"state"`                 // type "file" by default, path ".pipe/state"
+	Store       Backend          `json:"store"`                 // type "file" by default, path ".pipe/store"
+	Executor    string           `json:"executor"`              // "local"
+	Parallelism int              `json:"parallelism,omitempty"` // 0: not set
+	AllowPaths  []string         `json:"allow_paths,omitempty"`
+	Approval    *approval.Policy `json:"approval,omitempty"` // nil: none is needed
 }
 
 // Backend is a state or store block.

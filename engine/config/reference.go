@@ -31,6 +31,10 @@ func Blocks() []BlockDoc {
 			{Name: "path", Type: "string", Doc: "The directory; `.pipe/store` by default."}}},
 		{Name: "executor", In: "pipe", Labels: []string{"local"}, Doc: "What runs the nodes.", Attrs: []AttrDoc{
 			{Name: "parallelism", Type: "number", Doc: "How many nodes run at a time; 4 by default. `--parallelism` wins."}}},
+		{Name: "approval", In: "pipe", Doc: "Which approvals a saved plan needs before it is applied; see `pipe approve`. A pipeline that was applied with this block needs them also for the plan that takes the block away.", Attrs: []AttrDoc{
+			{Name: "required", Type: "number", Doc: "Of how many different people; 1 by default."},
+			{Name: "keys", Type: "list of string", Doc: "Public keys, as `pipe approve --new-key` prints them; ` expires=2026-12-31` behind a key ends it with that day (UTC)."},
+			{Name: "exclude_author", Type: "bool", Doc: "The author of the plan does not count."}}},
 		{Name: "variable", Labels: []string{"NAME"}, Doc: "A value that comes from outside: `--var`, the last `--var-file` that has it, `PIPE_VAR_NAME`, the default.", Attrs: []AttrDoc{
 			{Name: "type", Type: "type", Doc: "Such as `string`, `number`, `list(string)`, `object({ a = string, b = optional(number) })`."},
 			{Name: "default", Type: "any", Doc: "The value where none is given. A variable without one must be given."},

@@ -43,7 +43,7 @@ func TestReferenceNamesAllAttributes(t *testing.T) {
 	for name, src := range map[string]string{
 		"pipe": `pipe { zzzzzzzz = 1 }`, "state": "pipe {\n state \"file\" { zzzzzzzz = 1 }\n}", "store": "pipe {\n store \"file\" { zzzzzzzz = 1 }\n}",
 		"executor": "pipe {\n executor \"local\" { zzzzzzzz = 1 }\n}", "variable": `variable "v" { zzzzzzzz = 1 }`,
-		"validation": "variable \"v\" {\n default = 1\n validation { zzzzzzzz = 1 }\n}", "output": `output "o" { zzzzzzzz = 1 }`,
+		"approval": "pipe {\n approval { zzzzzzzz = 1 }\n}", "validation": "variable \"v\" {\n default = 1\n validation { zzzzzzzz = 1 }\n}", "output": `output "o" { zzzzzzzz = 1 }`,
 	} {
 		listed := listedAttributes(t, src)
 		for _, b := range Blocks() {
@@ -57,7 +57,7 @@ func TestReferenceNamesAllAttributes(t *testing.T) {
 				listed = slices.DeleteFunc(listed, func(s string) bool { return s == a.Name })
 			}
 		}
-		listed = slices.DeleteFunc(listed, func(s string) bool { return s == "state" || s == "store" || s == "executor" })
+		listed = slices.DeleteFunc(listed, func(s string) bool { return s == "state" || s == "store" || s == "executor" || s == "approval" })
 		if len(listed) > 0 {
 			t.Errorf("%s: accepted and not described: %v", name, listed)
 		}

@@ -34,7 +34,7 @@ func (l *loader) loadSettings() {
 
 func (l *loader) pipeBlock(b *hclsyntax.Block) {
 	ev := l.static("the pipe block", refVar|refPipe)
-	names := []string{"required_version", "name", "allow_paths", "state", "store", "executor"}
+	names := []string{"required_version", "name", "allow_paths", "state", "store", "executor", "approval"}
 	for _, a := range sortedAttrs(b.Body.Attributes) {
 		switch a.Name {
 		case "required_version":
@@ -67,9 +67,11 @@ func (l *loader) pipeBlock(b *hclsyntax.Block) {
 			l.backend(n, &l.p.Settings.Store, ev)
 		case "executor":
 			l.executor(n, ev)
+		case "approval":
+			l.approval(n, ev)
 		default:
 			l.errorf("config.unknown_block", n.TypeRange, "Unknown block type",
-				"The pipe block has no blocks %q.%s It may have state, store and executor.",
+				"The pipe block has no blocks %q.%s It may have state, store, executor and approval.",
 				n.Type, diag.DidYouMean(n.Type, names))
 		}
 	}

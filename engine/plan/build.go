@@ -25,6 +25,7 @@ type Request struct {
 	Cache       Cache
 	PipeVersion string
 	Mode        Mode
+	Author      string
 	Targets     []addr.Addr
 	Replace     []addr.Addr
 }
@@ -60,6 +61,9 @@ func Build(r Request) (*Plan, hcl.Diagnostics) {
 		State:     StateRef{Lineage: r.Snapshot.Lineage, Serial: r.Snapshot.Serial, AuditHead: r.Snapshot.AuditHead},
 		Variables: variables(r.Pipeline.Variables), Outputs: outputs(r.Pipeline.Outputs),
 		Targets: r.Targets, Changes: []Change{},
+	}
+	if p.Settings.Approval != nil || len(r.Snapshot.Approval) > 0 {
+		p.Author = r.Author
 	}
 	for _, n := range r.Pipeline.Notifiers {
 		p.Notifiers = append(p.Notifiers, Notifier{Address: n.Addr, Type: n.Type.Name(), Config: n.Config, On: n.On})

@@ -22,6 +22,7 @@ type Plan struct {
 	Environment   string              `json:"environment"`
 	Mode          Mode                `json:"mode"`
 	Targets       []addr.Addr         `json:"targets,omitempty"` // what the plan is limited to, with what that needs
+	Author        string              `json:"author,omitempty"`  // who made it; only where plans need approvals
 	ConfigDigest  digest.Digest       `json:"config_digest"`
 	State         StateRef            `json:"state"`
 	Settings      config.Settings     `json:"settings"`

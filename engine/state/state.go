@@ -31,6 +31,7 @@ type Snapshot struct {
 	Serial        int64                  `json:"serial"`  // raised by one with every write
 	AuditHead     digest.Digest          `json:"audit_head,omitempty"`
 	LastRun       *Run                   `json:"last_run,omitempty"`
+	Approval      json.RawMessage        `json:"approval,omitempty"` // the policy of the plan that was applied last
 	Entries       map[addr.Addr]*Entry   `json:"entries"`
 	Failures      map[addr.Addr]*Failure `json:"failures,omitempty"`
 }
