@@ -90,12 +90,12 @@ const (
 )
 
 // withoutMeaning names the fields that say how and when a plan was made, not what it does. The order of changes (after)
-// follows from their inputs and dependencies, which count.
+// follows from their inputs and dependencies, which count; which entry was recorded shows in the reasons and the artifact.
 func withoutMeaning(l level) []string {
 	if l == planLevel {
 		return []string{"format_version", "pipe_version", "config_digest", "state", "changes", "summary"}
 	}
-	return []string{"address", "kind", "after", "estimate"}
+	return []string{"address", "kind", "after", "estimate", "entry"}
 }
 
 // differences compares two values of one struct type field by field, in the order of their names.

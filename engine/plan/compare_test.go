@@ -113,6 +113,7 @@ func TestCompareIgnoresHowAPlanWasMade(t *testing.T) {
 	p.State = plan.StateRef{Lineage: "M", Serial: 9, AuditHead: digest.Bytes([]byte("later"))}
 	p.Changes[1].Estimate = &plan.Estimate{SecondsP50: 40, SecondsP90: 50, Runs: 13}
 	p.Changes[1].After = nil
+	p.Changes[1].Entry = digest.Bytes([]byte("entry"))
 	p.Changes[0], p.Changes[1] = p.Changes[1], p.Changes[0]
 	p.Summary.NoOp = 5
 	if c := plan.Compare(base(), p); !c.Empty() {
