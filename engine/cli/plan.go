@@ -8,12 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/engine/plan"
-	"pipe/engine/view"
 )
 
 type planFlags struct {
+	reviewFlags
 	out         string
-	format      string
 	detailed    bool
 	refreshOnly bool
 	destroy     bool
@@ -28,7 +27,7 @@ func (a *app) planCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.runPlan(cmd, first(args), f) },
 	}
 	cmd.Flags().StringVar(&f.out, "out", "", "write the plan to `file`, to be applied later as it is")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text, or json: the canonical bytes that the identity is the SHA-256 of")
+	f.declare(cmd.Flags())
 	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
 	cmd.Flags().BoolVar(&f.refreshOnly, "refresh-only", false, "only put back materialised files that were changed or removed")
 	cmd.Flags().BoolVar(&f.destroy, "destroy", false, "plan to remove everything")
@@ -52,14 +51,14 @@ func (a *app) runPlan(cmd *cobra.Command, path string, f planFlags) error {
 	if err != nil {
 		return err
 	}
-	switch f.format {
-	case "text", "json":
-	case "markdown", "html":
-		return usagef("--format %s is not part of this version: use text or json", f.format)
-	default:
-		return usagef("--format %s: use text or json", f.format)
+	if err := f.check(a); err != nil {
+		return err
 	}
-	_, _, p, err := a.plan(cmd.Context(), path, mode)
+	old, err := a.earlier(f.reviewFlags)
+	if err != nil {
+		return err
+	}
+	_, l, p, err := a.plan(cmd.Context(), path, mode)
 	if err != nil {
 		return err
 	}
@@ -68,8 +67,11 @@ func (a *app) runPlan(cmd *cobra.Command, path string, f planFlags) error {
 			return err
 		}
 	}
-	if err := a.showPlan(p, f); err != nil {
+	if err := a.review(p, old, l.Graph, f.reviewFlags); err != nil {
 		return err
+	}
+	if f.out != "" && f.format == formatText && !a.json {
+		a.saved(p, f.out)
 	}
 	if f.detailed && p.HasChanges() {
 		return done{ExitChanges}
@@ -98,26 +100,10 @@ func (a *app) savePlan(p *plan.Plan, out string) error {
 	return nil
 }
 
-// showPlan writes a plan in the form that was asked for.
-func (a *app) showPlan(p *plan.Plan, f planFlags) error {
-	switch {
-	case f.format == "json":
-		b, err := p.Encode()
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(b)
-		return err
-	case a.json:
-		view.NewJSONLines(a.stdout).Plan(p)
-		return nil
+// saved says what to do with a saved plan.
+func (a *app) saved(p *plan.Plan, out string) {
+	fmt.Fprintf(a.stdout, "\nThe plan is saved in %s. Apply exactly it with:  pipe apply %s\n", out, out)
+	if policy := p.Settings.Approval; policy != nil {
+		fmt.Fprintf(a.stdout, "It needs %s first:  pipe approve %s --key FILE\n", plural(policy.Required, "approval"), out)
 	}
-	view.Plan(a.stdout, p, a.style())
-	if f.out != "" {
-		fmt.Fprintf(a.stdout, "\nThe plan is saved in %s. Apply exactly it with:  pipe apply %s\n", f.out, f.out)
-		if policy := p.Settings.Approval; policy != nil {
-			fmt.Fprintf(a.stdout, "It needs %s first:  pipe approve %s --key FILE\n", plural(policy.Required, "approval"), f.out)
-		}
-	}
-	return nil
 }

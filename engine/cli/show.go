@@ -15,14 +15,21 @@ import (
 
 func (a *app) showCommand() *cobra.Command {
 	var run string
+	var f reviewFlags
 	cmd := &cobra.Command{
 		Use:   "show [PLANFILE|RUN|ADDRESS|last] [PATH]",
 		Short: "Show a saved plan, a run, a node's record, or (the default) the last run and all that is recorded",
 		Args:  between(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(a); err != nil {
+				return err
+			}
 			what, path := first(args), ""
 			if len(args) == 2 {
 				path = args[1]
+			}
+			if run != "" && f.given() {
+				return usagef("--format and --since show a saved plan, not a run")
 			}
 			if run == "last" {
 				return a.showState(cmd.Context(), what)
@@ -34,11 +41,15 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if what != "" && what != "last" && isPlanFile(abs) {
+				return a.showPlanFile(abs, what, f)
+			}
+			if f.given() {
+				return usagef("--format and --since show a saved plan: name its file")
+			}
 			switch {
 			case what == "" || what == "last":
 				return a.showState(cmd.Context(), path)
-			case isPlanFile(abs):
-				return a.showPlanFile(abs, what)
 			case isPipeline(abs) && len(args) == 1:
 				return a.showState(cmd.Context(), what)
 			}
@@ -48,6 +59,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showRun(cmd.Context(), what, path)
 		},
 	}
+	f.declare(cmd.Flags())
 	cmd.Flags().StringVar(&run, "run", "", "show this run, or the `last` one")
 	return cmd
 }
@@ -58,17 +70,16 @@ func isPipeline(path string) bool {
 	return err == nil && (info.IsDir() || strings.HasSuffix(path, ".hcl"))
 }
 
-func (a *app) showPlanFile(path, name string) error {
+func (a *app) showPlanFile(path, name string, f reviewFlags) error {
 	p, err := readPlan(path, name)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		view.NewJSONLines(a.stdout).Plan(p)
-		return nil
+	old, err := a.earlier(f)
+	if err != nil {
+		return err
 	}
-	view.Plan(a.stdout, p, a.style())
-	return nil
+	return a.review(p, old, nil, f)
 }
 
 func (a *app) showState(ctx context.Context, path string) error {
