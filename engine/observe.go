@@ -32,6 +32,9 @@ func (e *Engine) observe(ctx context.Context, l *Loaded, snap *state.Snapshot, s
 	if diags.HasErrors() || mode == plan.Destroy {
 		return o, diags
 	}
+	if o.Imports, diags = e.observeImports(ctx, l.Pipeline, snap, store); diags.HasErrors() {
+		return o, diags
+	}
 	if err := observeArtifacts(ctx, snap, store, &o); err != nil {
 		return o, fromError("engine.store", "Store cannot be read", err)
 	}

@@ -250,10 +250,9 @@ func (n *nodeRun) delete(ctx context.Context) error {
 	if e == nil {
 		return nil
 	}
-	if err := n.remove(ctx, e); err != nil {
-		return err
-	}
-	if err := n.tidy(ctx, e.Materialized, nil); err != nil {
+	if n.change.Forget {
+		n.outcome = Forgotten
+	} else if err := n.takeBack(ctx, e); err != nil {
 		return err
 	}
 	err := n.store.update(ctx, func(s *state.Snapshot) {
@@ -265,6 +264,14 @@ func (n *nodeRun) delete(ctx context.Context) error {
 	}
 	n.Faults.Hit(fault.AfterCommit)
 	return removeDir(asideDir(n.Aside, n.change.Address))
+}
+
+// takeBack takes away what the node left outside the store: its effects, and the files in their places.
+func (n *nodeRun) takeBack(ctx context.Context, e *state.Entry) error {
+	if err := n.remove(ctx, e); err != nil {
+		return err
+	}
+	return n.tidy(ctx, e.Materialized, nil)
 }
 
 // remove lets the runner take its effects back, unless another node of the pipeline publishes to the same place.

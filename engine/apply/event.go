@@ -34,6 +34,8 @@ const (
 	Unchanged Outcome = "unchanged" // cut off: its inputs turned out as they were
 	Rechecked Outcome = "rechecked"
 	Moved     Outcome = "moved"
+	Imported  Outcome = "imported"
+	Forgotten Outcome = "forgotten" // the record was deleted, what is outside stays
 	Deleted   Outcome = "deleted"
 	Failed    Outcome = "failed"
 	Rejected  Outcome = "rejected" // its expectations failed

@@ -147,6 +147,9 @@ func (n *nodeRun) resolve(known lookup) error {
 
 // produce gets the artifact: from the entry if nothing went in that is new, from the cache, or from a run.
 func (n *nodeRun) produce(stop, work context.Context) error {
+	if n.change.Action == plan.Import {
+		return n.adopt(work)
+	}
 	fingerprint := n.inputs.Digest()
 	requested := hasReason(n.change, plan.Requested)
 	if n.entry != nil && !requested && n.entry.Fingerprint.Digest() == fingerprint {

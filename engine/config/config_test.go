@@ -152,6 +152,15 @@ func text(t testing.TB, p *config.Pipeline, diags hcl.Diagnostics) string {
 	for _, o := range p.Outputs {
 		fmt.Fprintf(&b, "output.%s %s\n", o.Name, show(o.Value))
 	}
+	for _, m := range p.Moves {
+		fmt.Fprintf(&b, "moved %s -> %s\n", m.From, m.To)
+	}
+	for _, r := range p.Removals {
+		fmt.Fprintf(&b, "removed %s destroy=%v\n", r.From, r.Destroy)
+	}
+	for _, i := range p.Imports {
+		fmt.Fprintf(&b, "import %s %s%s\n", i.To, i.Path, i.ID)
+	}
 	return b.String()
 }
 

@@ -55,7 +55,8 @@ type loading struct {
 	suites    map[string]suite
 	targets   map[string]target
 	sources   map[string]*moduleSource // by absolute directory
-	redact    []string                 // values of sensitive variables
+	declared  map[addr.Addr]declaration
+	redact    []string // values of sensitive variables
 }
 
 // loader holds what the phases of one module share: of the plan itself, which is the root, or of one instance of a module
@@ -134,7 +135,9 @@ func (l *loader) load() {
 	l.loadSettings()
 	l.pipeObject(l.p.Name)
 	l.loadBlocks()
-	l.p.Outputs = l.outputs(refVar | refPipe | refLocal | refModule)
+	l.p.Outputs = l.outputs(refStatic | refModule)
+	l.checkMoves()
+	l.loadImports()
 }
 
 // loadBlocks runs the phases that the root and the modules have in common, once the variables are known.
@@ -148,6 +151,7 @@ func (l *loader) loadBlocks() {
 	l.makeHandles()
 	l.evalBindings(late)
 	l.decodeBlocks()
+	l.loadMoves()
 }
 
 // address returns the address of a block of this module.

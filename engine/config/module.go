@@ -129,6 +129,10 @@ func (l *loader) readModule(c *call, at hcl.Range) *moduleSource {
 		l.errorf("config.module_block", b.DefRange(), "Block not possible in a module",
 			"%s is a module, and settings belong to the plan that calls it. Move the pipe block there.", l.display(c.dir))
 	}
+	for _, b := range s.top.imports {
+		l.errorf("config.module_block", b.DefRange(), "Block not possible in a module",
+			"%s is a module, and what is imported is a matter of the plan that calls it. Move the import block there, with to = module.%s.…", l.display(c.dir), c.name)
+	}
 	names := map[string]bool{}
 	for _, b := range s.top.variables {
 		names[b.Labels[0]] = true

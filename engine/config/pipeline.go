@@ -143,5 +143,8 @@ func (p *Pipeline) Digest() digest.Digest {
 	for _, n := range p.Notifiers {
 		nodes = append(nodes, node{Address: n.Addr, Type: n.Type.Name(), Config: n.Config})
 	}
+	if len(p.Moves)+len(p.Removals)+len(p.Imports) > 0 {
+		return digest.JSON([]any{nodes, p.Moves, p.Removals, p.Imports})
+	}
 	return digest.JSON(nodes)
 }

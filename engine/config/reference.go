@@ -72,6 +72,20 @@ func Blocks() []BlockDoc {
 			{Name: "description", Type: "string", Doc: "For people."},
 			{Name: "sensitive", Type: "bool", Doc: "It is not shown."},
 		}},
+		{Name: "moved", Doc: "What was recorded at one address belongs to another: nothing runs. In a module, addresses are relative to it.", Attrs: []AttrDoc{
+			{Name: "from", Type: "address", Required: true, Doc: "A node, an instance or a module that is no longer declared."},
+			{Name: "to", Type: "address", Required: true, Doc: "Where it is now."},
+		}},
+		{Name: "removed", Doc: "A node, instance or module is no longer declared.", Attrs: []AttrDoc{
+			{Name: "from", Type: "address", Required: true, Doc: "Where it was."},
+			{Name: "destroy", Type: "bool", Doc: "`false` forgets the record and leaves files and what was published where they are; `true` by default."},
+		}},
+		{Name: "import", Doc: "What exists already becomes the result of a stage of which nothing is recorded: nothing runs. Either `path` or `id`. Not in modules.", Attrs: []AttrDoc{
+			{Name: "to", Type: "address", Required: true, Doc: "The stage, or one instance of it, such as `stage.bars[each.key]`."},
+			{Name: "path", Type: "path", Doc: "The file or directory whose content is taken in."},
+			{Name: "id", Type: "string", Doc: "An artifact that the store holds, as `sha256:…`."},
+			{Name: "for_each", Type: "set or list of string, map or object", Doc: "One import for each element, with `each.key` and `each.value`."},
+		}},
 	}
 }
 

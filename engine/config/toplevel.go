@@ -20,16 +20,19 @@ type topLevel struct {
 	nodes     []*hclsyntax.Block // input, stage, publish, notify
 	outputs   []*hclsyntax.Block
 	modules   []*hclsyntax.Block
+	moved     []*hclsyntax.Block
+	removed   []*hclsyntax.Block
+	imports   []*hclsyntax.Block
 }
 
 func (t topLevel) any() bool {
-	return len(t.pipe)+len(t.variables)+len(t.locals)+len(t.nodes)+len(t.outputs)+len(t.modules) > 0
+	return len(t.pipe)+len(t.variables)+len(t.locals)+len(t.nodes)+len(t.outputs)+len(t.modules)+len(t.moved)+len(t.removed)+len(t.imports) > 0
 }
 
 // labelsOf names the labels that each type of block has.
 func labelsOf(blockType string) ([]string, bool) {
 	switch blockType {
-	case "pipe", "locals":
+	case "pipe", "locals", "moved", "removed", "import":
 		return nil, true
 	case "variable", "output", "module", string(addr.Input):
 		return []string{"name"}, true
@@ -40,7 +43,7 @@ func labelsOf(blockType string) ([]string, bool) {
 }
 
 func blockTypes() []string {
-	return []string{"pipe", "variable", "locals", "input", "stage", "publish", "notify", "module", "output"}
+	return []string{"pipe", "variable", "locals", "input", "stage", "publish", "notify", "module", "output", "moved", "removed", "import"}
 }
 
 // collect sorts the blocks of one file.
@@ -70,6 +73,12 @@ func (t *topLevel) collect(l *loader, body *hclsyntax.Body) {
 			t.outputs = append(t.outputs, b)
 		case "module":
 			t.modules = append(t.modules, b)
+		case "moved":
+			t.moved = append(t.moved, b)
+		case "removed":
+			t.removed = append(t.removed, b)
+		case "import":
+			t.imports = append(t.imports, b)
 		default:
 			t.nodes = append(t.nodes, b)
 		}
@@ -77,16 +86,9 @@ func (t *topLevel) collect(l *loader, body *hclsyntax.Body) {
 }
 
 func (l *loader) unknownBlock(b *hclsyntax.Block) {
-	switch b.Type {
-	case "moved", "removed", "import", "check":
-		what := map[string]string{
-			"moved":   "A rename costs no recomputation without it, because the keys of the cache are free of names.",
-			"removed": "Delete the block instead: the next plan shows what is deleted.",
-			"import":  "An input block with a path reads what exists already.",
-			"check":   "Assertions on data are expect blocks in the node whose artifact they are about.",
-		}
-		l.errorf("config.unsupported_block", b.TypeRange, "Block type not supported yet",
-			"%s blocks are not part of the language yet. %s", b.Type, what[b.Type])
+	if b.Type == "check" {
+		l.errorf("config.unsupported_block", b.TypeRange, "Block type not supported",
+			"check blocks are not part of the language. Assertions on data are expect blocks in the node whose artifact they are about.")
 		return
 	}
 	l.errorf("config.unknown_block", b.TypeRange, "Unknown block type",

@@ -36,6 +36,7 @@ type Observations struct {
 	Pinned  map[addr.Addr]string        // of nodes that pin something
 	Missing map[digest.Digest]string    // recorded artifacts that the store no longer holds whole, and why
 	Drifted map[addr.Addr][]Drift       // materialised files that are not as recorded
+	Imports map[addr.Addr]digest.Digest // what is at the path of an import block, or the artifact that its id names
 }
 
 // Drift is a materialised file that was changed or removed. Found is "" for a file that is gone.
@@ -154,6 +155,8 @@ func (b *builder) node(i int, selected bool) *planned {
 	}
 	c := b.draft(i, entry)
 	switch {
+	case entry == nil && b.imports(c):
+		c.Action = Import
 	case entry == nil:
 		c.Action = Create
 	case mustRun(c.Reasons) || hasCode(c.Reasons, InputPending):
@@ -262,6 +265,8 @@ func hasOption(reasons []Reason) bool {
 // settle finds out how certain the change is, and whether the cache already has its result.
 func (b *builder) settle(c *Change, entry *state.Entry) {
 	switch {
+	case c.Action == Import:
+		return
 	case c.Action == Recheck || c.Action == Move || c.Cached:
 		c.Artifact = entry.Artifact
 		return
@@ -340,6 +345,8 @@ func (b *builder) summarize(changes []Change) Summary {
 			s.Delete++
 		case Move:
 			s.Move++
+		case Import:
+			s.Import++
 		}
 		if c.Action != Delete {
 			s.NoOp--

@@ -12,7 +12,7 @@ import (
 	"pipe/engine/state"
 )
 
-// findMoves pairs nodes without an entry with entries without a node: the same kind, type and configuration is a node
+// findMoves applies the moved blocks, and then pairs nodes without an entry with entries without a node: the same kind, type and configuration is a node
 // that was renamed. Because fingerprints are free of names, nothing has to run for that.
 func (b *builder) findMoves() {
 	var orphans []*state.Entry
@@ -25,10 +25,11 @@ func (b *builder) findMoves() {
 		return
 	}
 	sort.Slice(orphans, func(i, j int) bool { return orphans[i].Address.Compare(orphans[j].Address) < 0 })
+	orphans = b.declaredMoves(orphans)
 	used := make([]bool, len(orphans))
 	for i := range b.Graph.Len() {
 		n := b.Graph.Node(i)
-		if b.Snapshot.Entries[n.Addr] != nil {
+		if _, moved := b.moved[n.Addr]; moved || b.Snapshot.Entries[n.Addr] != nil {
 			continue
 		}
 		best := -1
@@ -73,12 +74,14 @@ func (b *builder) deletes() ([]Change, hcl.Diagnostics) {
 	var changes []Change
 	for _, a := range deleteOrder(gone, below) {
 		e := gone[a]
-		if b.protected(e) {
+		removal, said := b.Pipeline.Removed(a)
+		forget := said && !removal.Destroy
+		if b.protected(e) && !forget {
 			diags = append(diags, b.protectedDiagnostic(a))
 			continue
 		}
 		changes = append(changes, Change{Address: a, Kind: a.Kind, Type: e.Type, Action: Delete, Certainty: Must,
-			Reasons: []Reason{{Code: Removed}}, After: below[a], Config: e.Config, Revision: e.Fingerprint.Revision, Artifact: e.Artifact, Entry: e.Digest()})
+			Reasons: []Reason{{Code: Removed}}, After: below[a], Config: e.Config, Revision: e.Fingerprint.Revision, Artifact: e.Artifact, Entry: e.Digest(), Forget: forget})
 	}
 	return changes, diags
 }

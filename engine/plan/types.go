@@ -102,6 +102,8 @@ type Change struct {
 	Pinned       string              `json:"pinned,omitempty"` // see stage.Pinner
 	Expectations []check.Expectation `json:"expectations,omitempty"`
 	Options      *config.Options     `json:"options,omitempty"`
+	Import       *Imported           `json:"import,omitempty"`   // what is taken in instead of a run
+	Forget       bool                `json:"forget,omitempty"`   // of a delete: only the record goes, what is outside stays
 	Artifact     digest.Digest       `json:"artifact,omitempty"` // known beforehand: restored, rechecked, moved or deleted
 }
 
@@ -134,6 +136,7 @@ type Summary struct {
 	Recheck int `json:"recheck"`
 	Delete  int `json:"delete"`
 	Move    int `json:"move"`
+	Import  int `json:"import,omitempty"`
 	NoOp    int `json:"no_op"`
 	May     int `json:"may"`
 	Cached  int `json:"cached"`

@@ -66,6 +66,9 @@ func PlanSummary(w io.Writer, p *plan.Plan, s Style) {
 	if sum.Move > 0 {
 		counts += fmt.Sprintf(", %d to move", sum.Move)
 	}
+	if sum.Import > 0 {
+		counts += fmt.Sprintf(", %d to import", sum.Import)
+	}
 	rest := "unchanged"
 	var notes []string
 	if len(p.Targets) > 0 {
@@ -163,6 +166,9 @@ func signOf(a plan.Action) sign {
 
 func change(w io.Writer, c *plan.Change, p *plan.Plan, l layout, s Style) {
 	sg := signOf(c.Action)
+	if c.Forget {
+		sg = sign{"-", "forget", yellow}
+	}
 	line := fmt.Sprintf("  %s %s  %s  %s", s.paint(sg.colour, sg.mark), s.paint(sg.colour, pad(sg.word, len("recheck"))),
 		pad(c.Address.String(), l.address), s.paint(dim, pad(c.Type, l.typ)))
 	if note := noteOf(c, s); note != "" {
@@ -182,8 +188,14 @@ func noteOf(c *plan.Change, s Style) string {
 	switch {
 	case c.Action == plan.Recheck:
 		return "checks only"
+	case c.Action == plan.Delete && c.Forget:
+		return "record only, what is outside stays"
 	case c.Action == plan.Delete:
 		return ""
+	case c.Action == plan.Import && c.Import.ID != "":
+		return "takes in the artifact " + c.Import.ID.Short() + ", nothing runs"
+	case c.Action == plan.Import:
+		return "takes in " + c.Import.Path + ", nothing runs"
 	case c.Action == plan.Move:
 		return "record only"
 	case c.Cached:

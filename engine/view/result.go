@@ -101,8 +101,8 @@ func ResultSummary(w io.Writer, r *apply.Result, s Style) {
 	case apply.Interrupted:
 		word = s.paint(yellow, "Apply interrupted:")
 	}
-	outcomes := []apply.Outcome{apply.Ran, apply.Restored, apply.Unchanged, apply.Rechecked, apply.Moved, apply.Deleted,
-		apply.Failed, apply.Rejected, apply.Skipped}
+	outcomes := []apply.Outcome{apply.Ran, apply.Restored, apply.Unchanged, apply.Rechecked, apply.Imported, apply.Moved, apply.Deleted,
+		apply.Forgotten, apply.Failed, apply.Rejected, apply.Skipped}
 	var parts []string
 	for _, o := range outcomes {
 		if n := r.Count(o); n > 0 {
