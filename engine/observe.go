@@ -22,14 +22,14 @@ import (
 
 // observe looks at the world outside: what observers read, what pinners pin, which recorded artifacts are gone and
 // which materialised files were changed.
-func (e *Engine) observe(ctx context.Context, l *Loaded, snap *state.Snapshot, store ArtifactStore, mode plan.Mode) (plan.Observations, hcl.Diagnostics) {
+func (e *Engine) observe(ctx context.Context, l *Loaded, snap *state.Snapshot, store ArtifactStore, po PlanOptions) (plan.Observations, hcl.Diagnostics) {
 	o := plan.Observations{Nodes: map[addr.Addr]digest.Digest{}, Pinned: map[addr.Addr]string{},
 		Missing: map[digest.Digest]string{}, Drifted: map[addr.Addr][]plan.Drift{}}
 	var diags hcl.Diagnostics
-	if mode != plan.Destroy {
-		diags = e.observeNodes(ctx, l, &o)
+	if po.Mode != plan.Destroy {
+		diags = e.observeNodes(ctx, l, po, &o)
 	}
-	if diags.HasErrors() || mode == plan.Destroy {
+	if diags.HasErrors() || po.Mode == plan.Destroy {
 		return o, diags
 	}
 	if o.Imports, diags = e.observeImports(ctx, l.Pipeline, snap, store); diags.HasErrors() {
@@ -51,7 +51,7 @@ type sighting struct {
 }
 
 // observeNodes asks observers and pinners, several at a time; the answers are in the graph's order.
-func (e *Engine) observeNodes(ctx context.Context, l *Loaded, o *plan.Observations) hcl.Diagnostics {
+func (e *Engine) observeNodes(ctx context.Context, l *Loaded, po PlanOptions, o *plan.Observations) hcl.Diagnostics {
 	seen := make([]sighting, l.Graph.Len())
 	var g errgroup.Group
 	g.SetLimit(2 * runtime.GOMAXPROCS(0))
@@ -59,6 +59,7 @@ func (e *Engine) observeNodes(ctx context.Context, l *Loaded, o *plan.Observatio
 		n := l.Graph.Node(i)
 		observer, observes := n.Runner.(stage.Observer)
 		pinner, pins := n.Runner.(stage.Pinner)
+		pins = pins && !po.Offline
 		if !observes && !pins {
 			continue
 		}

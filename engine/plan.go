@@ -14,6 +14,7 @@ import (
 type PlanOptions struct {
 	Mode    plan.Mode // "" is plan.Normal
 	Author  string    // who makes the plan
+	Offline bool      // ask no publish target; the plan is to be looked at and not applied
 	Targets []addr.Addr
 	Replace []addr.Addr
 }
@@ -35,7 +36,7 @@ func (e *Engine) Plan(ctx context.Context, l *Loaded, o PlanOptions) (*plan.Plan
 	if err != nil {
 		return nil, fromError("engine.store", "Store cannot be opened", err)
 	}
-	observed, diags := e.observe(ctx, l, snap, store, o.Mode)
+	observed, diags := e.observe(ctx, l, snap, store, o)
 	if diags.HasErrors() {
 		return nil, diags
 	}

@@ -68,6 +68,19 @@ func (e *Engine) fits(ctx context.Context, p *plan.Plan, snap *state.Snapshot, s
 	return &StaleError{Reads: changed, text: text + ". Plan again, or see what that means with plan --rebase"}
 }
 
+// Fits reports whether a saved plan could be applied now; a *StaleError says why not.
+func (e *Engine) Fits(ctx context.Context, p *plan.Plan) error {
+	store, err := e.StateStore(p.Settings, p.Pipeline)
+	if err != nil {
+		return err
+	}
+	snap, err := store.Read(ctx)
+	if err != nil {
+		return err
+	}
+	return e.fits(ctx, p, snap, store, ApplyOptions{Saved: true})
+}
+
 // maxNamed is how many changes an error names.
 const maxNamed = 5
 

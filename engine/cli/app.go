@@ -39,6 +39,7 @@ type app struct {
 	replaceTexts []string
 	parallelism  int
 	lockTimeout  time.Duration
+	offline      bool // no publish target is asked
 	json         bool
 	noColor      bool
 	chdir        string
@@ -197,7 +198,7 @@ func (a *app) plan(ctx context.Context, path string, mode plan.Mode) (*engine.En
 
 // propose makes the plan for a loaded pipeline. Diagnostics are reported; with errors the command is done.
 func (a *app) propose(ctx context.Context, e *engine.Engine, l *engine.Loaded, mode plan.Mode) (*plan.Plan, error) {
-	p, diags := e.Plan(ctx, l, engine.PlanOptions{Mode: mode, Targets: a.targets, Replace: a.replace, Author: a.author()})
+	p, diags := e.Plan(ctx, l, engine.PlanOptions{Mode: mode, Targets: a.targets, Replace: a.replace, Author: a.author(), Offline: a.offline})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

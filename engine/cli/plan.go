@@ -16,6 +16,7 @@ type planFlags struct {
 	detailed    bool
 	refreshOnly bool
 	destroy     bool
+	rebase      string // a saved plan
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -31,6 +32,7 @@ func (a *app) planCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
 	cmd.Flags().BoolVar(&f.refreshOnly, "refresh-only", false, "only put back materialised files that were changed or removed")
 	cmd.Flags().BoolVar(&f.destroy, "destroy", false, "plan to remove everything")
+	cmd.Flags().StringVar(&f.rebase, "rebase", "", "plan again what the saved plan `file` is for, and show what differs in meaning")
 	return cmd
 }
 
@@ -53,6 +55,9 @@ func (a *app) runPlan(cmd *cobra.Command, path string, f planFlags) error {
 	}
 	if err := f.check(a); err != nil {
 		return err
+	}
+	if f.rebase != "" {
+		return a.rebase(cmd, path, f)
 	}
 	old, err := a.earlier(f.reviewFlags)
 	if err != nil {

@@ -24,7 +24,12 @@ func (a *app) whyCommand() *cobra.Command {
 			if err != nil {
 				return usage{err}
 			}
-			e, l, p, err := a.plan(cmd.Context(), first(args[1:]), plan.Normal)
+			e, l, err := a.load(first(args[1:]), secretsLater)
+			if err != nil {
+				return err
+			}
+			a.offline = true
+			p, err := a.propose(cmd.Context(), e, l, plan.Normal)
 			if err != nil {
 				return err
 			}

@@ -184,3 +184,14 @@ func Decode(b []byte) (*Plan, error) {
 
 // HasChanges reports whether apply would do anything.
 func (p *Plan) HasChanges() bool { return len(p.Changes) > 0 }
+
+// Requested returns the nodes that the plan runs because somebody asked for it.
+func (p *Plan) Requested() []addr.Addr {
+	var list []addr.Addr
+	for i := range p.Changes {
+		if hasCode(p.Changes[i].Reasons, Requested) {
+			list = append(list, p.Changes[i].Address)
+		}
+	}
+	return list
+}

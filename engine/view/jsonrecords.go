@@ -11,27 +11,17 @@ import (
 )
 
 // Why writes the cause of what a plan does to a node: its action and the causes, each with the way to it.
-func (j *JSONLines) Why(p *plan.Plan, a addr.Addr, _ *state.Snapshot) {
-	type cause struct {
-		Address addr.Addr     `json:"address"`
-		Reasons []plan.Reason `json:"reasons"`
-		Path    []addr.Addr   `json:"path"`
-	}
+func (j *JSONLines) Why(p *plan.Plan, a addr.Addr, snap *state.Snapshot) {
 	line := struct {
 		Type      string         `json:"type"`
 		Address   addr.Addr      `json:"address"`
 		Action    plan.Action    `json:"action"`
 		Certainty plan.Certainty `json:"certainty,omitempty"`
-		Causes    []cause        `json:"causes"`
-	}{Type: "why", Address: a, Action: plan.NoOp, Causes: []cause{}}
-	at := map[addr.Addr]*plan.Change{}
+		Causes    []plan.Cause   `json:"causes"`
+	}{Type: "why", Address: a, Action: plan.NoOp, Causes: []plan.Cause{}}
 	for i := range p.Changes {
-		at[p.Changes[i].Address] = &p.Changes[i]
-	}
-	if c := at[a]; c != nil {
-		line.Action, line.Certainty = c.Action, c.Certainty
-		for _, l := range causes(c, at) {
-			line.Causes = append(line.Causes, cause{l.change.Address, l.change.Reasons, l.path})
+		if c := &p.Changes[i]; c.Address == a {
+			line.Action, line.Certainty, line.Causes = c.Action, c.Certainty, plan.Causes(p, snap, a)
 		}
 	}
 	j.Line(line)

@@ -28,14 +28,13 @@ func Why(w io.Writer, p *plan.Plan, a addr.Addr, snap *state.Snapshot, s Style) 
 		fmt.Fprintf(w, ", %s", note)
 	}
 	fmt.Fprintln(w)
-	for _, l := range causes(c, at) {
-		fmt.Fprintf(w, "\nbecause of %s:\n", s.paint(bold, l.change.Address.String()))
-		lines := leafReasons(l.change, p.Mode, s)
-		for _, line := range lines {
+	for _, cause := range plan.Causes(p, snap, a) {
+		fmt.Fprintf(w, "\nbecause of %s:\n", s.paint(bold, cause.Address.String()))
+		for _, line := range leafReasons(cause.Reasons, p.Mode, s) {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
-		if len(l.path) > 1 {
-			fmt.Fprintf(w, "  %s %s\n", s.paint(dim, "by way of"), spell(l.path))
+		if len(cause.Path) > 1 {
+			fmt.Fprintf(w, "  %s %s\n", s.paint(dim, "by way of"), spell(cause.Path))
 		}
 	}
 }
@@ -52,59 +51,13 @@ func unchanged(w io.Writer, a addr.Addr, snap *state.Snapshot, s Style) {
 	provenance(w, e.Run, s)
 }
 
-// leaf is a change at the end of a chain, and the way to it.
-type leaf struct {
-	change *plan.Change
-	path   []addr.Addr // from the node that was asked for
-}
-
-// causes walks pending inputs to the changes that have reasons of their own, nearest first; each once, by its shortest
-// way.
-func causes(from *plan.Change, at map[addr.Addr]*plan.Change) []leaf {
-	seen := map[addr.Addr]bool{from.Address: true}
-	queue := []leaf{{from, []addr.Addr{from.Address}}}
-	var leaves []leaf
-	for len(queue) > 0 {
-		l := queue[0]
-		queue = queue[1:]
-		if own(l.change) {
-			leaves = append(leaves, l)
-		}
-		for _, r := range l.change.Reasons {
-			next := at[r.Address]
-			if r.Code != plan.InputPending || next == nil || seen[r.Address] {
-				continue
-			}
-			seen[r.Address] = true
-			queue = append(queue, leaf{next, append(l.path[:len(l.path):len(l.path)], r.Address)})
-		}
-	}
-	return leaves
-}
-
-// own reports whether a change has a reason besides inputs that are pending and notes.
-func own(c *plan.Change) bool {
-	pending := false
-	for _, r := range c.Reasons {
-		switch r.Code {
-		case plan.InputPending:
-			pending = true
-		case plan.PreviousFailure:
-		case plan.New:
-			return true
-		default:
-			return true
-		}
-	}
-	return !pending
-}
-
-func leafReasons(c *plan.Change, mode plan.Mode, s Style) []string {
+func leafReasons(reasons []plan.Reason, mode plan.Mode, s Style) []string {
 	var lines []string
-	for i := range c.Reasons {
-		r := &c.Reasons[i]
+	for i := range reasons {
+		r := &reasons[i]
 		switch r.Code {
 		case plan.InputPending:
+			lines = append(lines, r.Detail)
 		case plan.New:
 			lines = append(lines, "it is new")
 		case plan.Removed:
