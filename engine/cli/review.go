@@ -93,7 +93,7 @@ func (a *app) review(p, old *plan.Plan, g *graph.Graph, f reviewFlags) error {
 		view.Markdown(a.stdout, p, since)
 		return nil
 	case f.format == formatHTML:
-		return usagef("--format html is not part of this version: use text, json or markdown")
+		return view.Page(a.stdout, p, g, since)
 	}
 	if since != nil {
 		view.SincePlan(a.stdout, *since, a.style())

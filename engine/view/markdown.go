@@ -184,7 +184,7 @@ func (n note) markdown() string {
 	}
 	line := strings.TrimRight(fmt.Sprintf("- **%s** %s", n.Word, subject), " ")
 	if n.Text != "" {
-		line += " " + n.Text
+		line += " " + prose(n.Text, code)
 	}
 	var b strings.Builder
 	b.WriteString(line + "\n")

@@ -39,8 +39,8 @@ func (g *group) word() string {
 	return ""
 }
 
-// about says what is known of the group besides its reasons.
-func (g *group) about() string {
+// about says what is known of the group besides its reasons; what plans say stands in code.
+func (g *group) about(code func(string) string) string {
 	c := g.changes[0]
 	var list []string
 	if g.word() != "" {
@@ -51,7 +51,7 @@ func (g *group) about() string {
 		style.Timing = Untimed // each has its own
 	}
 	if n := noteOf(c, style); n != "" {
-		list = append(list, n)
+		list = append(list, prose(clip(n, maxColumnsOfReason), code))
 	}
 	if g.blast > 0 && g.danger != deletes {
 		upTo := ""
@@ -72,10 +72,10 @@ func (g *group) full(mode plan.Mode) string {
 	reasons := g.reasonsMarkdown(mode)
 	if len(g.changes) >= foldFrom {
 		return fmt.Sprintf("\n<details><summary>%s × %s (%s)%s</summary>\n\n%s- instances: %s\n\n</details>\n\n",
-			htmlCode(c.Address.Block().String()), Count(int64(len(g.changes))), htmlCode(clip(c.Type, nameColumns)), g.about(),
+			htmlCode(c.Address.Block().String()), Count(int64(len(g.changes))), htmlCode(clip(c.Type, nameColumns)), g.about(htmlCode),
 			strings.ReplaceAll("\n"+reasons, "\n  ", "\n")[1:], g.instances())
 	}
-	return fmt.Sprintf("- %s (%s)%s\n%s", code(g.address()), code(clip(c.Type, nameColumns)), g.about(), reasons)
+	return fmt.Sprintf("- %s (%s)%s\n%s", code(g.address()), code(clip(c.Type, nameColumns)), g.about(code), reasons)
 }
 
 // instances lists the keys of the group; of a large one that is not dangerous, the first.

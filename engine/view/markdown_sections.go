@@ -48,9 +48,19 @@ func sectionsOf(p *plan.Plan) []*section {
 func (s *section) dangerous() bool { return s.danger == deletes || s.danger == publishes }
 
 func (s *section) title() string {
-	title := map[danger]string{deletes: "Deletes", publishes: "Publishes", updates: "Updates, those with most changes downstream first",
-		rest: "Creates and the rest"}[s.danger]
-	return fmt.Sprintf("\n#### %s (%s)\n\n", title, Count(int64(s.total)))
+	return fmt.Sprintf("\n#### %s (%s)\n\n", titleOf(s.danger), Count(int64(s.total)))
+}
+
+func titleOf(d danger) string {
+	switch d {
+	case deletes:
+		return "Deletes"
+	case publishes:
+		return "Publishes"
+	case updates:
+		return "Updates, those with most changes downstream first"
+	}
+	return "Creates and the rest"
 }
 
 // sectionReserve covers the title of a section and the line that counts what it leaves out.

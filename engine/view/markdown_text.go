@@ -41,6 +41,20 @@ func code(s string) string {
 // htmlCode renders text as code where Markdown is not read, as in a summary.
 func htmlCode(s string) string { return "<code>" + html.EscapeString(oneLine(s)) + "</code>" }
 
+// prose leaves words as they are if they hold nothing that means anything in Markdown or HTML, and renders them as code else.
+func prose(s string, code func(string) string) string {
+	for i := range len(s) {
+		c := s[i]
+		number := c == '.' && i > 0 && i+1 < len(s) && isDigit(s[i-1]) && isDigit(s[i+1])
+		if !number && !isDigit(c) && !('a' <= c && c <= 'z') && !('A' <= c && c <= 'Z') && !strings.ContainsRune(" ,()", rune(c)) {
+			return code(s)
+		}
+	}
+	return s
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // block renders lines as fenced code, indented. No line can end it.
 func block(language string, lines []string, indent string) string {
 	longest := 2
