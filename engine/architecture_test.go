@@ -15,7 +15,7 @@ import (
 // levels is the architecture: a package of the engine imports only packages on lower levels. A directory that is not
 // named has the level of its parent's stores (see level).
 var levels = map[string]int{
-	"addr": 0, "digest": 0, "diag": 0, "fault": 0,
+	"addr": 0, "digest": 0, "diag": 0, "fault": 0, "period": 0,
 	"artifact": 10, "artifact/filestore": 11, "artifact/artifacttest": 12,
 	"audit": 20, "stage": 20, "stage/stagetest": 21,
 	"check": 30, "approval": 30,

@@ -174,7 +174,8 @@ func functions() string {
 		"| `config(\"topic\")` | the values of `configs/base/topic.yaml` overlaid by `configs/envs/ENV/topic.yaml`: maps by key, lists and scalars replaced |\n" +
 		"| `secret(\"NAME\")` | a secret: the environment variable's value is read when the node runs and is never written anywhere |\n" +
 		"| `env(\"NAME\", default)` | the environment variable's value, which is part of the fingerprint |\n" +
-		"| `months(\"2024-11\", \"2025-02\")` | the list of months, both ends included |\n\n" +
+		"| `months(\"2024-11\", \"2025-02\")`, `weeks(\"2024-W52\", \"2025-W03\")`, `days(\"2024-12-30\", \"2025-01-02\")` | the list of months, ISO weeks or days, both ends included |\n" +
+		"| `window(stage.NAME, each.key, 3)` | the list of the instances whose periods end at the key, oldest first; what is before the first period is left out |\n\n" +
 		"`try(secret(\"NAME\"), null)` and `can(secret(\"NAME\"))` make a secret optional. Files are read below the working directory and `allow_paths` only.\n\nAll: ")
 	names := config.FunctionNames()
 	for i, n := range names {

@@ -131,7 +131,7 @@ func (l *loader) forEach(a *hclsyntax.Attribute) ([]element, bool) {
 	case ty.IsTupleType() || ty.IsListType():
 		set, err := convert.Convert(v, cty.Set(cty.String))
 		if err != nil {
-			return bad("a list of something else")
+			return bad("a list of something else than strings")
 		}
 		if set.LengthInt() != v.LengthInt() {
 			return bad("a list in which a value stands twice, and each instance needs a key of its own. Write toset(…) or distinct(…) around it")

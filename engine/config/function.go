@@ -14,7 +14,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
@@ -58,7 +57,9 @@ func (l *loader) functions() map[string]function.Function {
 		"sha256":       text("text", func(s string) (string, error) { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]), nil }),
 		"basename":     text("path", func(s string) (string, error) { return path.Base(s), nil }),
 		"dirname":      text("path", func(s string) (string, error) { return path.Dir(s), nil }),
-		"months":       monthsFunc,
+	}
+	for name, fn := range periodFunctions() {
+		f[name] = fn
 	}
 	for name, fn := range l.fileFunctions() {
 		f[name] = fn
@@ -139,30 +140,6 @@ func textTest(fn func(string, string) bool) function.Function {
 		},
 	})
 }
-
-// monthsFunc lists months from one to another, both included.
-var monthsFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "from", Type: cty.String}, {Name: "to", Type: cty.String}},
-	Type:   function.StaticReturnType(cty.List(cty.String)),
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		var ends [2]time.Time
-		for i, a := range args {
-			t, err := time.Parse("2006-01", a.AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(i, "%q is no month: write YYYY-MM", a.AsString())
-			}
-			ends[i] = t
-		}
-		if ends[1].Before(ends[0]) {
-			return cty.NilVal, function.NewArgErrorf(1, "the range ends before it begins")
-		}
-		var list []cty.Value
-		for t := ends[0]; !t.After(ends[1]); t = t.AddDate(0, 1, 0) {
-			list = append(list, cty.StringVal(t.Format("2006-01")))
-		}
-		return cty.ListVal(list), nil
-	},
-})
 
 // refused is a function that other languages have and that would make equal plan files give different plans.
 func refused(name string) function.Function {

@@ -45,7 +45,7 @@ func groups(p *plan.Plan) []*group {
 // likeness is equal for changes that belong into one group.
 func likeness(c *plan.Change) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %v %q %s %s %v", c.Address.Block(), c.Address.Keyed, c.Type, c.Action, c.Certainty, c.Cached)
+	fmt.Fprintf(&b, "%s %v %q %s %s %v %v", c.Address.Block(), c.Address.Keyed, c.Type, c.Action, c.Certainty, c.Cached, c.Forget)
 	for _, r := range c.Reasons {
 		r = common(r, c)
 		fmt.Fprintf(&b, "|%q %q %q %q %q %q %q", r.Code, r.Path, r.Input, r.Address, r.Before, r.After, r.Detail)
@@ -61,8 +61,8 @@ func common(r plan.Reason, c *plan.Change) plan.Reason {
 	if !c.Address.Keyed {
 		return r
 	}
-	if r.Address.Keyed && r.Address.Key == c.Address.Key {
-		r.Address.Key = eachKey
+	if key, ok := keyLike(r.Address.Key, c.Address.Key); ok && r.Address.Keyed {
+		r.Address.Key = key
 	}
 	if isDigest(r.Before) && isDigest(r.After) {
 		r.Before, r.After = nil, nil
@@ -135,7 +135,7 @@ func (g *group) why(mode plan.Mode) [][]string {
 		}
 		if lines := reason(r, mode, Style{}); len(lines) > 0 {
 			for k, l := range lines {
-				lines[k] = strings.ReplaceAll(l, strconv.Quote(eachKey), eachKey)
+				lines[k] = unquoteKeys(l)
 			}
 			list = append(list, lines)
 		}

@@ -18,9 +18,10 @@ func Plan(w io.Writer, p *plan.Plan, s Style) {
 		return
 	}
 	fmt.Fprintf(w, "%s\n\n", title(p, s))
-	width := columns(p.Changes)
-	for i := range p.Changes {
-		change(w, &p.Changes[i], p, width, s)
+	list := alike(p)
+	width := groupColumns(list)
+	for _, g := range list {
+		instances(w, g, p, width, s)
 	}
 	fmt.Fprintln(w)
 	PlanSummary(w, p, s)
@@ -164,11 +165,16 @@ func signOf(a plan.Action) sign {
 	return sign{" ", "keep", dim}
 }
 
-func change(w io.Writer, c *plan.Change, p *plan.Plan, l layout, s Style) {
-	sg := signOf(c.Action)
+// signFor is the mark of a change: a delete that only forgets has one of its own.
+func signFor(c *plan.Change) sign {
 	if c.Forget {
-		sg = sign{"-", "forget", yellow}
+		return sign{"-", "forget", yellow}
 	}
+	return signOf(c.Action)
+}
+
+func change(w io.Writer, c *plan.Change, p *plan.Plan, l layout, s Style) {
+	sg := signFor(c)
 	line := fmt.Sprintf("  %s %s  %s  %s", s.paint(sg.colour, sg.mark), s.paint(sg.colour, pad(sg.word, len("recheck"))),
 		pad(c.Address.String(), l.address), s.paint(dim, pad(c.Type, l.typ)))
 	if note := noteOf(c, s); note != "" {
