@@ -9,7 +9,7 @@ import (
 const (
 	nodeWidth  = 200
 	nodeHeight = 30
-	columnStep = 290 // from one layer to the next
+	columnStep = 260 // from one layer to the next
 	foldStep   = 214 // from one column of a folded layer to the next
 	rowStep    = 42
 )
@@ -28,7 +28,7 @@ func arrange(up [][]int) []point {
 	}
 	layers := layered(up, down)
 	untangle(layers, up, down)
-	rows := max(24, int(math.Sqrt(float64(len(up)))*1.1))
+	rows := rowsFor(layers)
 	at := make([]point, len(up))
 	x, folded := 0, false
 	for _, layer := range layers {
@@ -51,6 +51,26 @@ func arrange(up [][]int) []point {
 		at[i].y -= lowest
 	}
 	return at
+}
+
+// fewestRows is the length from which a layer may be folded.
+const fewestRows = 24
+
+// rowsFor is how long a column may be for the whole to be about as high as a screen is, which is wider than high.
+func rowsFor(layers [][]int) int {
+	longest := 0
+	for _, l := range layers {
+		longest = max(longest, len(l))
+	}
+	for rows := fewestRows; ; rows += 1 + rows/8 {
+		width, height := 0, min(rows, longest)*rowStep
+		for _, l := range layers {
+			width += columnStep + (len(l)-1)/rows*foldStep
+		}
+		if rows >= longest || 10*height >= 6*width {
+			return rows
+		}
+	}
 }
 
 // layered puts every node one layer right of the last that it rests on; a node that rests on nothing comes just before

@@ -237,7 +237,7 @@ func detailOf(c *plan.Change, mode plan.Mode, blast int) *pageDetail {
 		d.Inputs = append(d.Inputs, [3]string{in.Label, in.Address.String(), in.Digest.Short()})
 	}
 	if e := c.Estimate; e != nil {
-		d.Estimate = "half of " + Plural(int64(e.Runs), "run", "runs") + " took at most " + seconds(e.SecondsP50) +
+		d.Estimate = "Half of " + Plural(int64(e.Runs), "run", "runs") + " took at most " + seconds(e.SecondsP50) +
 			", nine of ten at most " + seconds(e.SecondsP90)
 	}
 	if o := c.Options; o != nil {

@@ -89,7 +89,7 @@ function shape(n) {
 function drawNode(n, i) {
   const colour = colours[n.s] || colours.no_op, off = (reach && !reach.has(i)) || (hits && !hits.has(i));
   ctx.globalAlpha = off ? 0.22 : 1;
-  if (scale < 0.3) { ctx.fillStyle = colour; ctx.fillRect(n.x, n.y, W, H); return; }
+  if (scale < 0.25) { ctx.fillStyle = colour; ctx.fillRect(n.x, n.y, W, H); return; }
   shape(n);
   ctx.fillStyle = colours.panel; ctx.fill();
   if (n.s !== "no_op") { ctx.globalAlpha *= n.d && n.d.cached ? 0.07 : 0.18; ctx.fillStyle = colour; ctx.fill(); ctx.globalAlpha = off ? 0.22 : 1; }
@@ -98,17 +98,21 @@ function drawNode(n, i) {
   ctx.setLineDash(n.d && n.d.certainty !== "must" ? [6, 3] : []);
   ctx.stroke();
   ctx.setLineDash([]);
-  if (scale < 0.42) return;
-  const mark = marks[n.s] || "*", max = mark === " " ? 27 : 25;
+  if (scale < 0.25) return;
+  const mark = marks[n.s] || "*", size = Math.min(21, Math.max(12, 9.5 / scale)), inset = mark === " " ? 9 : 11 + size;
   ctx.fillStyle = n.s === "no_op" ? colours.soft : colours.text;
-  ctx.font = "12px ui-monospace, Menlo, 'DejaVu Sans Mono', monospace";
+  ctx.font = size + "px ui-monospace, Menlo, 'DejaVu Sans Mono', monospace";
   ctx.textBaseline = "middle";
-  const text = n.a.length > max ? "…" + n.a.slice(1 - max) : n.a;
-  if (mark === " ") ctx.fillText(text, n.x + 9, n.y + H / 2 + 0.5, W - 18);
-  else {
-    ctx.fillText(text, n.x + 24, n.y + H / 2 + 0.5, W - 36);
-    ctx.fillStyle = colour; ctx.font = "bold " + ctx.font; ctx.fillText(mark, n.x + 10, n.y + H / 2 + 0.5);
-  }
+  ctx.fillText(label(n.a, Math.floor((W - inset - (n.k === "publish" ? 12 : 6)) / (size * 0.605))), n.x + inset, n.y + H / 2 + 0.5);
+  if (mark !== " ") { ctx.fillStyle = colour; ctx.font = "bold " + ctx.font; ctx.fillText(mark, n.x + 9, n.y + H / 2 + 0.5); }
+}
+// label shortens an address: the kind goes first, then the brackets around the key, then the middle.
+function label(address, max) {
+  if (address.length > max) address = address.replace(/(^|\.)(stage|input|publish)\.(?=[^."\[]+(\[|$))/, "$1");
+  if (address.length > max) address = address.replace(/\["([^"]*)"\]$/, " $1");
+  if (address.length <= max) return address;
+  const end = Math.ceil((max - 1) * 0.6);
+  return address.slice(0, max - 1 - end) + "…" + address.slice(-end);
 }
 function draw() {
   const ratio = window.devicePixelRatio || 1;
@@ -244,12 +248,13 @@ function detail(i) {
   close.title = "Close (Esc)"; close.setAttribute("aria-label", "Close"); close.onclick = () => select(-1);
   box.append(close, el("h2", "addr", n.a));
   const line = el("p");
-  line.append(el("span", "mark c-" + n.s, marks[n.s]), el("strong", "c-" + n.s, words[n.s] || n.s), el("span", "soft", (n.t ? "  " + n.t : "") + (d && d.note ? ", " + d.note : "")));
+  line.append(el("span", "mark c-" + n.s, marks[n.s]), el("strong", "c-" + n.s, " " + (words[n.s] || n.s)), el("span", "soft", (n.t ? "  " + n.t : "") + (d && d.note ? ", " + d.note : "")));
   box.append(line);
   if (!d) box.append(el("p", "soft", "This node does not change."));
   else explain(box, d);
-  items(box, "Rests on", up[i].slice(0, 200), (li, u) => li.append(link(u)));
-  if (up[i].length > 200) box.append(el("p", "soft", "… and " + (up[i].length - 200) + " more"));
+  const named = new Set(d ? (d.inputs || []).map(x => x[1]) : []), above = up[i].filter(u => !named.has(nodes[u].a));
+  items(box, "Rests on", above.slice(0, 200), (li, u) => li.append(link(u)));
+  if (above.length > 200) box.append(el("p", "soft", "… and " + (above.length - 200) + " more"));
   items(box, "Feeds", down[i].slice(0, 200), (li, u) => li.append(link(u)));
   if (down[i].length > 200) box.append(el("p", "soft", "… and " + (down[i].length - 200) + " more"));
   box.scrollTop = 0;
