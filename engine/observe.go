@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -115,27 +116,42 @@ func (e *Engine) observerEnv(p *config.Pipeline, n *config.Node) stage.Env {
 		Run: stage.RunInfo{Pipeline: p.Name, Environment: p.Environment, Node: n.Addr}}
 }
 
-// observeArtifacts finds recorded artifacts that the store no longer holds whole.
+// observeArtifacts finds recorded artifacts that the store no longer holds whole, several at a time.
 func observeArtifacts(ctx context.Context, snap *state.Snapshot, store ArtifactStore, o *plan.Observations) error {
+	seen := make(map[digest.Digest]bool, len(snap.Entries))
+	list := make([]digest.Digest, 0, len(snap.Entries))
 	for _, entry := range snap.Entries {
-		if _, seen := o.Missing[entry.Artifact]; seen {
-			continue
+		if !seen[entry.Artifact] {
+			seen[entry.Artifact] = true
+			list = append(list, entry.Artifact)
 		}
-		_, err := store.Get(ctx, entry.Artifact)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, artifact.ErrNotFound) {
-			return err
-		}
-		why := "it is no longer in the store"
-		var corrupt *artifact.CorruptError
-		if errors.As(err, &corrupt) {
-			why = "its stored content was changed or damaged"
-		}
-		o.Missing[entry.Artifact] = why
 	}
-	return nil
+	var mu sync.Mutex
+	var g errgroup.Group
+	workers := min(2*runtime.GOMAXPROCS(0), len(list))
+	for w := range workers {
+		g.Go(func() error {
+			for i := w; i < len(list); i += workers {
+				_, err := store.Get(ctx, list[i])
+				if err == nil {
+					continue
+				}
+				if !errors.Is(err, artifact.ErrNotFound) {
+					return err
+				}
+				why := "it is no longer in the store"
+				var corrupt *artifact.CorruptError
+				if errors.As(err, &corrupt) {
+					why = "its stored content was changed or damaged"
+				}
+				mu.Lock()
+				o.Missing[list[i]] = why
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // observeDrift compares materialised files with what was put there.
