@@ -154,13 +154,7 @@ func (l *loader) unknownAttr(a *hclsyntax.Attribute, what string, names []string
 
 // place finds the deepest expression that a path leads to, and the value there.
 func (l *loader) place(expr hclsyntax.Expression, path cty.Path, ev evaluation) (hcl.Range, cty.Value) {
-	for _, step := range path {
-		next := inside(expr, step, ev)
-		if next == nil {
-			break
-		}
-		expr, path = next, path[1:]
-	}
+	expr, path = deepest(expr, path, ev)
 	v, diags := expr.Value(ev.ctx)
 	if diags.HasErrors() {
 		return expr.Range(), cty.DynamicVal
@@ -169,6 +163,18 @@ func (l *loader) place(expr hclsyntax.Expression, path cty.Path, ev evaluation) 
 		v = part
 	}
 	return expr.Range(), v
+}
+
+// deepest finds the deepest expression that a path leads to, and the rest of the path.
+func deepest(expr hclsyntax.Expression, path cty.Path, ev evaluation) (hclsyntax.Expression, cty.Path) {
+	for len(path) > 0 {
+		next := inside(expr, path[0], ev)
+		if next == nil {
+			break
+		}
+		expr, path = next, path[1:]
+	}
+	return expr, path
 }
 
 // inside is the expression of one element of a literal object or list.

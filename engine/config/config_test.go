@@ -232,30 +232,3 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkLoad(b *testing.B) {
-	for _, n := range []int{100, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			var src strings.Builder
-			src.WriteString("input \"raw\" { path = \"text.txt\" }\n")
-			for i := range n {
-				from := "input.raw"
-				if i > 0 {
-					from = fmt.Sprintf("stage.s%d", (i-1)/2)
-				}
-				fmt.Fprintf(&src, "stage \"fit\" \"s%d\" {\n  source = %s\n  epochs = %d\n  expect \"column_values_to_not_be_null\" { column = \"a\" }\n}\n", i, from, i%1000)
-			}
-			dir := b.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "plan.hcl"), []byte(src.String()), 0o600); err != nil {
-				b.Fatal(err)
-			}
-			reg := registry()
-			for b.Loop() {
-				p, diags := config.Load(config.LoadOptions{Path: "plan.hcl", WorkDir: dir, Environment: "dev", Registry: reg})
-				if diags.HasErrors() || len(p.Nodes) != n+1 {
-					b.Fatal(diags)
-				}
-			}
-		})
-	}
-}

@@ -66,7 +66,7 @@ func (l *loader) node(b *block, in instance) {
 	config, refs, runner, ok := l.configuration(b, in)
 	n.Config, n.Runner = config, runner
 	for _, r := range refs {
-		at, _ := l.refRange(b, r.Path, in.ev)
+		at := l.rangeOf(b, r.Path, in.ev)
 		n.Inputs = append(n.Inputs, Edge{Label: r.Label, Addr: l.addresses[r.Address], Range: at})
 	}
 	ok = l.options(b, in, n) && ok
@@ -200,6 +200,18 @@ func (l *loader) attributes(attrs []stage.Attr, body *hclsyntax.Body, at hcl.Ran
 
 // attribute evaluates one attribute and converts it to its type.
 func (l *loader) attribute(a stage.Attr, src *hclsyntax.Attribute, ev evaluation) (cty.Value, bool) {
+	if !ev.memo.isConstant(src.Expr) {
+		return l.attributeOnce(a, src, ev)
+	}
+	r, known := ev.memo.attrs[src]
+	if !known {
+		r.value, r.ok = l.attributeOnce(a, src, ev)
+		ev.memo.attrs[src] = r
+	}
+	return r.value, r.ok
+}
+
+func (l *loader) attributeOnce(a stage.Attr, src *hclsyntax.Attribute, ev evaluation) (cty.Value, bool) {
 	v, ok := l.eval(src.Expr, ev)
 	if !ok {
 		return cty.NilVal, false
@@ -344,6 +356,18 @@ func (l *loader) typeError(b *block, ev evaluation, err error) {
 	at, origin := l.refRange(b, attr.Path, ev)
 	name := strings.TrimPrefix(pathString(attr.Path), ".")
 	l.errorf("config.bad_value", at, "Invalid value", "%s: %s.%s", name, strings.TrimSuffix(attr.Error(), "."), origin)
+}
+
+// rangeOf is the place of a path into a block's configuration.
+func (l *loader) rangeOf(b *block, path cty.Path, ev evaluation) hcl.Range {
+	if step, ok := path[0].(cty.GetAttrStep); ok {
+		if src := b.src.Body.Attributes[step.Name]; src != nil {
+			at, _ := deepest(src.Expr, path[1:], ev)
+			return at.Range()
+		}
+	}
+	at, _ := l.refRange(b, path, ev)
+	return at
 }
 
 // refRange is the place of a path into a block's configuration, and a sentence on where the value comes from.

@@ -17,6 +17,18 @@ import (
 // eval evaluates an expression. After a mistake it returns DynamicVal and false. The value may have marks, and may be
 // unknown, which means that a mistake elsewhere is reported already.
 func (l *loader) eval(expr hclsyntax.Expression, ev evaluation) (cty.Value, bool) {
+	if !ev.memo.isConstant(expr) {
+		return l.evalOnce(expr, ev)
+	}
+	r, known := ev.memo.values[expr]
+	if !known {
+		r.value, r.ok = l.evalOnce(expr, ev)
+		ev.memo.values[expr] = r
+	}
+	return r.value, r.ok
+}
+
+func (l *loader) evalOnce(expr hclsyntax.Expression, ev evaluation) (cty.Value, bool) {
 	if !l.checkRefs(expr, ev) {
 		return cty.DynamicVal, false
 	}

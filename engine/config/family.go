@@ -77,6 +77,7 @@ func (l *loader) expand(f *family) bool {
 		return false
 	}
 	allGood := true
+	shared := newMemo()
 	for _, e := range elements {
 		ctx := l.root.NewChild()
 		ctx.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(e.key), "value": e.value})}
@@ -88,7 +89,7 @@ func (l *loader) expand(f *family) bool {
 		}
 		f.places[e.key] = len(f.instances)
 		f.instances = append(f.instances, instance{addr: f.addr.Instance(e.key), key: e.key,
-			ev: evaluation{ctx: ctx, reach: refEverything | refEach}})
+			ev: evaluation{ctx: ctx, reach: refEverything | refEach, memo: shared}})
 	}
 	return allGood
 }

@@ -264,6 +264,18 @@ func (l *loader) suite(path string) suite {
 
 // expect decodes one expect block.
 func (l *loader) expect(e *hclsyntax.Block, ev evaluation) (check.Expectation, bool) {
+	if !ev.memo.constantBlock(e) {
+		return l.expectOnce(e, ev)
+	}
+	r, known := ev.memo.expects[e]
+	if !known {
+		r.one, r.ok = l.expectOnce(e, ev)
+		ev.memo.expects[e] = r
+	}
+	return r.one, r.ok
+}
+
+func (l *loader) expectOnce(e *hclsyntax.Block, ev evaluation) (check.Expectation, bool) {
 	if len(e.Labels) != 1 {
 		l.errorf("config.labels", e.DefRange(), "Wrong labels of a block", `Write expect "NAME" { … }: %s.`, labelCount(1, len(e.Labels)))
 		return check.Expectation{}, false

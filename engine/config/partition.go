@@ -52,6 +52,9 @@ var windowFunc = function.New(&function.Spec{
 	Type: function.StaticReturnType(cty.DynamicPseudoType),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		group, marks := args[0].Unmark()
+		if group.Type().Equals(groupType) && !group.IsNull() {
+			group, marks = (*group.EncapsulatedValue().(*cty.Value)).Unmark()
+		}
 		if ty := group.Type(); !ty.IsObjectType() && !ty.IsMapType() {
 			return cty.NilVal, badWindow("the first argument is all instances of a block with for_each, such as stage.NAME, or a map by period: window(stage.NAME, each.key, 3)")
 		}

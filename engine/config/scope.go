@@ -33,6 +33,7 @@ type evaluation struct {
 	ctx   *hcl.EvalContext
 	reach reach
 	where string // for messages: "for_each"
+	memo  *memo  // of the block whose instances are evaluated
 }
 
 // static is an evaluation outside of the instances of a block.
@@ -43,12 +44,20 @@ func (l *loader) static(where string, may reach) evaluation {
 // checkRefs checks every reference in expr before it is evaluated, so that a name that is not there is found also in
 // what try() or a condition would never reach, and so that the message can name what is there.
 func (l *loader) checkRefs(expr hclsyntax.Expression, ev evaluation) bool {
+	if ev.memo != nil {
+		if ok, known := ev.memo.checked[expr]; known {
+			return ok
+		}
+	}
 	ok := true
 	for _, t := range expr.Variables() {
 		if d := l.checkRef(t, ev); d != nil {
 			l.add(d)
 			ok = false
 		}
+	}
+	if ev.memo != nil {
+		ev.memo.checked[expr] = ok
 	}
 	return ok
 }

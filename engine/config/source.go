@@ -97,6 +97,9 @@ func (l *loader) parseFile(path string) (*hclsyntax.Body, bool) {
 	}
 	l.add(diags...)
 	body, _ := file.Body.(*hclsyntax.Body)
+	if body != nil {
+		wrapGroups(src, body)
+	}
 	return body, body != nil && !diags.HasErrors()
 }
 
