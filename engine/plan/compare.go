@@ -93,7 +93,7 @@ const (
 // follows from their inputs and dependencies, which count; which entry was recorded shows in the reasons and the artifact.
 func withoutMeaning(l level) []string {
 	if l == planLevel {
-		return []string{"format_version", "pipe_version", "config_digest", "state", "changes", "summary"}
+		return []string{"format_version", "pipe_version", "author", "config_digest", "state", "changes", "summary"}
 	}
 	return []string{"address", "kind", "after", "estimate", "entry"}
 }

@@ -109,6 +109,7 @@ func TestCompareTellsEveryMeaning(t *testing.T) {
 
 func TestCompareIgnoresHowAPlanWasMade(t *testing.T) {
 	p := base()
+	p.Author = "bob"
 	p.PipeVersion, p.ConfigDigest = "0.2.0", digest.Bytes([]byte("other"))
 	p.State = plan.StateRef{Lineage: "M", Serial: 9, AuditHead: digest.Bytes([]byte("later"))}
 	p.Changes[1].Estimate = &plan.Estimate{SecondsP50: 40, SecondsP90: 50, Runs: 13}

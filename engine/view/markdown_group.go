@@ -50,7 +50,11 @@ func (g *group) about(code func(string) string) string {
 	if len(g.changes) > 1 {
 		style.Timing = Untimed // each has its own
 	}
-	if n := noteOf(c, style); n != "" {
+	n := noteOf(c, style)
+	if len(g.changes) > 1 && c.Action == plan.Import {
+		n = "takes in what exists, nothing runs"
+	}
+	if n != "" {
 		list = append(list, prose(clip(n, maxColumnsOfReason), code))
 	}
 	if g.blast > 0 && g.danger != deletes {
