@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pipe/engine/addr"
+	"pipe/engine/check"
 	"pipe/engine/graph"
 	"pipe/engine/plan"
 )
@@ -231,7 +232,7 @@ func detailOf(c *plan.Change, mode plan.Mode, blast int) *pageDetail {
 	}
 	for i := range c.Expectations {
 		e := &c.Expectations[i]
-		d.Checks = append(d.Checks, [2]string{string(e.Severity), e.Type + terms(expectation{Type: e.Type, Args: e.Args})})
+		d.Checks = append(d.Checks, [2]string{string(e.Severity), checkText(e)})
 	}
 	for _, in := range c.Inputs {
 		d.Inputs = append(d.Inputs, [3]string{in.Label, in.Address.String(), in.Digest.Short()})
@@ -253,6 +254,17 @@ func detailOf(c *plan.Change, mode plan.Mode, blast int) *pageDetail {
 		}
 	}
 	return d
+}
+
+// checkText spells an expectation: column_values_to_be_between(close): max_value = 2, min_value = 0.5.
+func checkText(e *check.Expectation) string {
+	m, name := fieldsOf(e.Args), e.Type
+	for _, about := range []string{"column", "metric"} {
+		if v, ok := m[about]; ok {
+			name += "(" + text(v) + ")"
+		}
+	}
+	return name + terms(expectation{Type: e.Type, Args: e.Args})
 }
 
 // pageReasonOf keeps the whole values, which a line of text has no room for.

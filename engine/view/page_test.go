@@ -250,7 +250,7 @@ func chromium(t *testing.T, page []byte, fragment string, extra ...string) (docu
 // TestPageInChromium opens pages in a browser: what is listed, what a selected node says, and that text stays text.
 func TestPageInChromium(t *testing.T) {
 	body, _, _ := chromium(t, pageOf(t, pipelineOf(13), nil), `stage.load["1900-01"]`)
-	for _, want := range []string{">Deletes ", ">stage.legacy<", ">Publishes ", "where close &gt; 0.5</pre>", "column_values_to_not_be_null",
+	for _, want := range []string{">Deletes ", ">stage.legacy<", ">Publishes ", "where close &gt; 0.5</pre>", "column_values_to_not_be_null(close)<",
 		"Half of 12 runs took at most 4.1 s", `input.raw["1900-01"]`, "Bars of one month.", "(sensitive)", `stage.clean["1900-01"]`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the document lacks %q", want)

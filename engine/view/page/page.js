@@ -56,7 +56,9 @@ function edgePath(k) {
   ctx.moveTo(x1, y1);
   if (scale < 0.3) { ctx.lineTo(x2, y2); return; }
   const bend = Math.max(30, Math.min(160, Math.abs(x2 - x1) / 2));
-  ctx.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
+  // An edge that passes a layer at the height of its ends would hide behind the nodes there: it takes a bow.
+  const bow = x2 - x1 > W && Math.abs(y2 - y1) < H ? Math.min(150, 30 + (x2 - x1) * 0.08) : 0;
+  ctx.bezierCurveTo(x1 + bend, y1 - bow, x2 - bend, y2 - bow, x2, y2);
   if (scale > 0.45) { ctx.moveTo(x2 - 6, y2 - 3.5); ctx.lineTo(x2, y2); ctx.lineTo(x2 - 6, y2 + 3.5); }
 }
 let view = { l: 0, r: 0, t: 0, b: 0 };
