@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -42,7 +44,50 @@ func (e *Engine) observe(ctx context.Context, l *Loaded, snap *state.Snapshot, s
 	if err := e.observeDrift(ctx, l.Pipeline.Settings, snap, store, &o); err != nil {
 		return o, fromError("engine.drift", "Materialised file cannot be read", err)
 	}
+	if po.Mode == plan.RefreshOnly && !po.Offline {
+		diags = append(diags, e.inspect(ctx, l, snap, store, &o)...)
+	}
 	return o, diags
+}
+
+// inspect looks whether what was published is still there as it was left.
+func (e *Engine) inspect(ctx context.Context, l *Loaded, snap *state.Snapshot, store ArtifactStore, o *plan.Observations) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for i := range l.Graph.Len() {
+		n := l.Graph.Node(i)
+		inspector, ok := n.Runner.(stage.Inspector)
+		entry := snap.Entries[n.Addr]
+		if !ok || entry == nil || o.Missing[entry.Artifact] != "" {
+			continue
+		}
+		found, err := e.inspectNode(ctx, l, n, inspector, entry, store)
+		if err != nil {
+			diags = append(diags, observationDiagnostic(n, err))
+		}
+		for _, what := range found {
+			at, rest, _ := strings.Cut(what, ": ")
+			o.Drifted[n.Addr] = append(o.Drifted[n.Addr], plan.Drift{Path: at, What: rest})
+		}
+	}
+	return diags
+}
+
+func (e *Engine) inspectNode(ctx context.Context, l *Loaded, n *config.Node, inspector stage.Inspector, entry *state.Entry, store ArtifactStore) ([]string, error) {
+	dir, err := os.MkdirTemp("", "pipe-inspect-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	a, err := store.Get(ctx, entry.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range a.Files {
+		if err := store.Materialize(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
+			return nil, err
+		}
+	}
+	return inspector.Inspect(ctx, e.observerEnv(l.Pipeline, n), stage.Input{Artifact: a, Dir: dir})
 }
 
 type sighting struct {

@@ -151,7 +151,7 @@ func (n *nodeRun) produce(stop, work context.Context) error {
 		return n.adopt(work)
 	}
 	fingerprint := n.inputs.Digest()
-	requested := hasReason(n.change, plan.Requested)
+	requested := hasReason(n.change, plan.Requested) || n.repairs()
 	if n.entry != nil && !requested && n.entry.Fingerprint.Digest() == fingerprint {
 		if a, err := n.Artifacts.Get(work, n.entry.Artifact); err == nil {
 			n.artifact, n.outcome = a, Unchanged
@@ -188,6 +188,11 @@ func (n *nodeRun) produce(stop, work context.Context) error {
 	}
 	n.outcome = Ran
 	return n.attempts(stop, work)
+}
+
+// repairs reports whether the change makes good what was published and is no longer as it was left.
+func (n *nodeRun) repairs() bool {
+	return n.change.Kind == addr.Publish && hasReason(n.change, plan.Drifted)
 }
 
 func hasReason(c *plan.Change, code plan.Code) bool {
@@ -283,7 +288,7 @@ func (n *nodeRun) keepAside(ctx context.Context) (string, error) {
 // env is all of the world that the node's runner may touch.
 func (n *nodeRun) env(scratch string) stage.Env {
 	env := stage.Env{Log: n.Log.Named(n.change.Address.String()), Now: n.Now, Getenv: n.Getenv, WorkDir: n.WorkDir,
-		Roots: n.Roots, Scratch: scratch, Observed: n.change.Observation, Pinned: n.change.Pinned,
+		Roots: n.Roots, Scratch: scratch, Observed: n.change.Observation, Pinned: n.change.Pinned, Repair: n.repairs(),
 		Run: stage.RunInfo{ID: n.record.ID, PlanDigest: n.digest, Pipeline: n.plan.Pipeline, Environment: n.plan.Environment,
 			Actor: n.Actor, SourceRevision: n.SourceRevision, Node: n.change.Address, Fingerprint: n.inputs.Digest()}}
 	if n.change.Kind == addr.Publish {

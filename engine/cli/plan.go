@@ -30,7 +30,7 @@ func (a *app) planCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.out, "out", "", "write the plan to `file`, to be applied later as it is")
 	f.declare(cmd.Flags())
 	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
-	cmd.Flags().BoolVar(&f.refreshOnly, "refresh-only", false, "only put back materialised files that were changed or removed")
+	cmd.Flags().BoolVar(&f.refreshOnly, "refresh-only", false, "only make good what was materialised or published and is no longer as it was left")
 	cmd.Flags().BoolVar(&f.destroy, "destroy", false, "plan to remove everything")
 	cmd.Flags().StringVar(&f.rebase, "rebase", "", "plan again what the saved plan `file` is for, and show what differs in meaning")
 	return cmd

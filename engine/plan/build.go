@@ -39,11 +39,12 @@ type Observations struct {
 	Imports map[addr.Addr]digest.Digest // what is at the path of an import block, or the artifact that its id names
 }
 
-// Drift is a materialised file that was changed or removed. Found is "" for a file that is gone.
+// Drift is a materialised file, or a published object, that was changed or removed. Found is "" for a file that is gone.
 type Drift struct {
 	Path  string
 	Want  digest.Digest
 	Found digest.Digest
+	What  string // of a published object: what is otherwise
 }
 
 // Cache tells which artifact a fingerprint produced before, if the store still holds it. It must give equal answers to
@@ -162,7 +163,7 @@ func (b *builder) node(i int, selected bool) *planned {
 	case mustRun(c.Reasons) || hasCode(c.Reasons, InputPending):
 		c.Action = Update
 	case hasCode(c.Reasons, Drifted) || hasOption(c.Reasons):
-		c.Action, c.Cached = Update, true
+		c.Action, c.Cached = Update, n.Addr.Kind != addr.Publish || !hasCode(c.Reasons, Drifted)
 	case check.Digest(n.Expectations) != entry.Checks.Digest:
 		c.Action = Recheck
 	case !c.From.IsZero():
@@ -177,8 +178,10 @@ func (b *builder) node(i int, selected bool) *planned {
 	return b.record(i, c, entry)
 }
 
-// onlyRepair reports whether the change only restores materialised files.
-func onlyRepair(c *Change) bool { return c.Action == Update && c.Cached && hasCode(c.Reasons, Drifted) }
+// onlyRepair reports whether the change only restores materialised files, or what was published.
+func onlyRepair(c *Change) bool {
+	return c.Action == Update && hasCode(c.Reasons, Drifted) && !mustRun(c.Reasons) && !hasCode(c.Reasons, InputPending)
+}
 
 // keep leaves the node as it is recorded; what waits for it waits for what is above it.
 func (b *builder) keep(i int, entry *state.Entry) *planned {

@@ -47,7 +47,10 @@ func (b *builder) reasons(c *Change, n *config.Node, e *state.Entry) []Reason {
 		list = append(list, Reason{Code: ArtifactMissing, Before: quote(string(e.Artifact)), Detail: why})
 	}
 	for _, d := range b.Observed.Drifted[e.Address] {
-		r := Reason{Code: Drifted, Path: d.Path, Before: quote(string(d.Want))}
+		r := Reason{Code: Drifted, Path: d.Path, Detail: d.What}
+		if d.Want != "" {
+			r.Before = quote(string(d.Want))
+		}
 		if d.Found != "" {
 			r.After = quote(string(d.Found))
 		}

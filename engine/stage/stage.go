@@ -48,6 +48,13 @@ type Pinner interface {
 	Pin(ctx context.Context, env Env) (string, error)
 }
 
+// Inspector is a publish that can look whether what it published is still there as it left it. Inspect gets the artifact of
+// the node's last success, with its files in last.Dir, and says what is otherwise, as "PLACE: WHAT", nothing if all is well. It changes
+// nothing. A later Run with Env.Repair set makes it good.
+type Inspector interface {
+	Inspect(ctx context.Context, env Env, last Input) ([]string, error)
+}
+
 // ErrChanged says that what an Observer digested while planning has changed since. Run returns it when what it reads no
 // longer has the digest Env.Observed, so that a plan never runs on anything but what it was made for.
 var ErrChanged = errors.New("changed since it was planned")
@@ -89,6 +96,7 @@ type Env struct {
 	Journal  Journal       // for publishes and notifiers; nil elsewhere
 	Observed digest.Digest // what Observe returned when the plan was made; only for an Observer, at Run; "" if unknown
 	Pinned   string        // what Pin returned when the plan was made; only for a Pinner, at Run
+	Repair   bool          // an Inspector found that what was published is no longer as it was left
 	Run      RunInfo
 }
 

@@ -32,6 +32,9 @@ func reason(r *plan.Reason, mode plan.Mode, s Style) []string {
 		}
 		return []string{text}
 	case plan.Drifted:
+		if r.Detail != "" {
+			return []string{fmt.Sprintf("%s is not as it was published: %s", r.Path, r.Detail)}
+		}
 		if r.After == nil {
 			return []string{fmt.Sprintf("%s was removed since it was put there", r.Path)}
 		}

@@ -70,8 +70,9 @@ func newRunner(c config) (stage.Runner, error) {
 type runner struct{ config }
 
 var (
-	_ stage.Runner  = (*runner)(nil)
-	_ stage.Remover = (*runner)(nil)
+	_ stage.Runner    = (*runner)(nil)
+	_ stage.Remover   = (*runner)(nil)
+	_ stage.Inspector = (*runner)(nil)
 )
 
 // intent is what is recorded before anything is written. It holds all that the directory's content is made from, so that
@@ -118,6 +119,10 @@ func (r *runner) Run(ctx context.Context, env stage.Env, in stage.Inputs, out *s
 			}
 			if err == nil {
 				err = matches(filepath.Join(root, version), files)
+			}
+			var other *contentError
+			if env.Repair && errors.As(err, &other) {
+				return false, setAside(root, version)
 			}
 			return err == nil, err
 		},

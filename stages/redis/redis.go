@@ -187,6 +187,19 @@ func (r *runner) holds(ctx context.Context, env stage.Env, want intent) (bool, e
 	return got == want.Message.Version, s.Clean(err)
 }
 
+// Inspect implements stage.Inspector: it looks whether the key still has the version that was made active last.
+func (r *runner) Inspect(ctx context.Context, env stage.Env, last stage.Input) ([]string, error) {
+	rec, err := release.ReadReceipt(last)
+	if err != nil || rec.Status != "active" || rec.Details["key"] != r.Key {
+		return nil, err
+	}
+	ok, err := r.holds(ctx, env, intent{Key: r.Key, Message: message{Version: rec.Version}})
+	if err != nil || ok {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("key %s: it does not have the version %s", r.Key, rec.Version)}, nil
+}
+
 func metaKey(key string) string { return key + ":meta" }
 
 // result is what the transaction found.

@@ -249,3 +249,36 @@ func TestErrorsShowNoPassword(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// TestInspect finds a key that was set to something else, and publishing again makes it good.
+func TestInspect(t *testing.T) {
+	s := start(t)
+	w, r := s.world("serving"), s.runner(nil)
+	receipt := w.MustRun(r, "", jt.Model(t, "v1"))
+	inspect := func() string {
+		t.Helper()
+		found, err := r.(stage.Inspector).Inspect(context.Background(), w.Env(), receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(found, ", ")
+	}
+	if got := inspect(); got != "" {
+		t.Errorf("just published: %s", got)
+	}
+	for _, damage := range []func() error{
+		func() error { return s.db.Del(context.Background(), key).Err() },
+		func() error { return s.db.Set(context.Background(), key, "v0", 0).Err() },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		if got := inspect(); got != "key test:active: it does not have the version v1" {
+			t.Errorf("found %q", got)
+		}
+		w.MustRun(r, "", jt.Model(t, "v1"))
+		if got := inspect() + s.active(); got != "v1" {
+			t.Errorf("after publishing again: %s", got)
+		}
+	}
+}

@@ -62,6 +62,16 @@ func (r Receipt) Write(out *stage.Output, facts map[string]string) error {
 	return nil
 }
 
+// ReadReceipt reads the receipt that a publish left.
+func ReadReceipt(last stage.Input) (Receipt, error) {
+	var r Receipt
+	raw, err := os.ReadFile(last.Path(ReceiptFile))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(raw, &r)
+}
+
 // Fact returns the first non-empty fact of that name among the inputs.
 func Fact(in stage.Inputs, name string) string {
 	for _, i := range in {
