@@ -172,6 +172,11 @@ func Decode(b []byte) (*Plan, error) {
 	if p.FormatVersion != FormatVersion {
 		return nil, fmt.Errorf("the plan has format version %q, this version of pipe reads %q: plan again", p.FormatVersion, FormatVersion)
 	}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Action == Import && c.Import == nil {
+			return nil, fmt.Errorf("the plan imports %s and does not say what: plan again", c.Address)
+		}
+	}
 	again, err := p.Encode()
 	if err != nil {
 		return nil, err
