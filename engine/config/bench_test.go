@@ -94,3 +94,21 @@ input "s0" {
 		})
 	}
 }
+
+// BenchmarkForEachAlike decodes n instances of ten blocks whose instances differ in what they read alone.
+func BenchmarkForEachAlike(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var src strings.Builder
+			fmt.Fprintf(&src, "locals { keys = toset([for i in range(%d) : format(\"k%%04d\", i)]) }\ninput \"raw\" { path = \"text.txt\" }\n", n/10)
+			for i := range 10 {
+				from := "input.raw"
+				if i > 0 {
+					from = fmt.Sprintf("stage.s%d[each.key]", i-1)
+				}
+				fmt.Fprintf(&src, "stage \"fit\" \"s%d\" {\n  for_each = local.keys\n  source   = %s\n  epochs   = %d\n}\n", i, from, i)
+			}
+			benchmarkLoad(b, n+1, src.String())
+		})
+	}
+}

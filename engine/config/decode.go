@@ -136,13 +136,11 @@ func containsString(list []string, s string) bool {
 
 // configuration decodes what the type says of the block, to canonical JSON and a Runner.
 func (l *loader) configuration(b *block, in instance) ([]byte, []stage.Ref, stage.Runner, bool) {
-	schema := b.info.schema
-	vals, ok := l.attributes(schema.Attrs, b.src.Body, b.at, in.ev, "")
-	for _, nested := range schema.Blocks {
-		v, good := l.nestedBlocks(nested, b, in.ev)
-		vals[nested.Name] = v
-		ok = ok && good
+	if in.ev.memo != nil {
+		return l.instanceConfiguration(b, in)
 	}
+	schema := b.info.schema
+	vals, ok := l.schemaValues(schema, b, in.ev)
 	if !ok {
 		return nil, nil, nil, false
 	}
@@ -162,6 +160,17 @@ func (l *loader) configuration(b *block, in instance) ([]byte, []stage.Ref, stag
 		return nil, nil, nil, false
 	}
 	return raw, refs, runner, true
+}
+
+// schemaValues decodes the attributes and nested blocks of a schema.
+func (l *loader) schemaValues(schema stage.Schema, b *block, ev evaluation) (map[string]cty.Value, bool) {
+	vals, ok := l.attributes(schema.Attrs, b.src.Body, b.at, ev, "")
+	for _, nested := range schema.Blocks {
+		v, good := l.nestedBlocks(nested, b, ev)
+		vals[nested.Name] = v
+		ok = ok && good
+	}
+	return vals, ok
 }
 
 // attributes decodes the attributes of a body. Values are unmarked and wholly known.

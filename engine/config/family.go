@@ -114,6 +114,9 @@ func (l *loader) forEach(a *hclsyntax.Attribute) ([]element, bool) {
 	if !ok {
 		return nil, false
 	}
+	if v.Type().Equals(cty.Set(cty.String)) && !v.IsMarked() && v.IsKnown() && !v.IsNull() {
+		return l.setElements(a, v)
+	}
 	if isSensitive(v) {
 		l.sensitiveValue(a)
 		return nil, false
@@ -137,7 +140,7 @@ func (l *loader) forEach(a *hclsyntax.Attribute) ([]element, bool) {
 		if set.LengthInt() != v.LengthInt() {
 			return bad("a list in which a value stands twice, and each instance needs a key of its own. Write toset(…) or distinct(…) around it")
 		}
-		v = set
+		return l.setElements(a, set)
 	case ty.IsSetType() && ty.ElementType() != cty.String:
 		if v.LengthInt() == 0 {
 			return nil, true
@@ -146,13 +149,31 @@ func (l *loader) forEach(a *hclsyntax.Attribute) ([]element, bool) {
 	case !ty.IsSetType() && !ty.IsMapType() && !ty.IsObjectType():
 		return bad("a " + ty.FriendlyName())
 	}
-	var list []element
+	list := make([]element, 0, v.LengthInt())
 	for it := v.ElementIterator(); it.Next(); {
 		k, x := it.Element()
 		if k.IsNull() || k.AsString() == "" {
 			return bad("a collection with an empty key")
 		}
 		list = append(list, element{k.AsString(), x})
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].key < list[j].key })
+	return list, true
+}
+
+// setElements returns the elements of a set of strings, going through it once: a set sorts itself each time.
+func (l *loader) setElements(a *hclsyntax.Attribute, set cty.Value) ([]element, bool) {
+	list := make([]element, 0, set.LengthInt())
+	for it := set.ElementIterator(); it.Next(); {
+		_, x := it.Element()
+		switch {
+		case !x.IsKnown():
+			return nil, false
+		case x.IsNull() || x.AsString() == "":
+			l.errorf("config.for_each", a.Expr.Range(), "Invalid for_each", "for_each takes a set or list of strings, a map or an object, and this is a collection with an empty key.")
+			return nil, false
+		}
+		list = append(list, element{x.AsString(), x})
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].key < list[j].key })
 	return list, true

@@ -15,6 +15,7 @@ type memo struct {
 	values   map[hclsyntax.Expression]result
 	attrs    map[*hclsyntax.Attribute]result // converted
 	expects  map[*hclsyntax.Block]expectation
+	halves   *halves // of the configuration; nil until the first instance
 }
 
 type result struct {

@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -60,13 +61,17 @@ func withoutNullCapsules(v cty.Value) cty.Value {
 		return v
 	}
 	attrs := v.AsValueMap()
+	changed := false
 	for name, x := range attrs {
 		switch {
 		case x.Type().IsCapsuleType() && x.IsNull():
-			attrs[name] = cty.NullVal(cty.DynamicPseudoType)
+			attrs[name], changed = cty.NullVal(cty.DynamicPseudoType), true
 		case x.Type().IsObjectType():
-			attrs[name] = withoutNullCapsules(x)
+			attrs[name], changed = withoutNullCapsules(x), true
 		}
+	}
+	if !changed {
+		return v
 	}
 	return cty.ObjectVal(attrs)
 }
@@ -75,6 +80,9 @@ func withoutNullCapsules(v cty.Value) cty.Value {
 // whose attributes take anything may differ in type, and stay a tuple: their Go field is a cty.Value.
 func listBlocks(blocks []Block, v cty.Value) cty.Value {
 	if v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() {
+		return v
+	}
+	if !slices.ContainsFunc(blocks, func(b Block) bool { return b.Repeat }) {
 		return v
 	}
 	attrs := v.AsValueMap()

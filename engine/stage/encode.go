@@ -47,8 +47,13 @@ func Encode(v cty.Value) (json.RawMessage, []Ref, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sort.SliceStable(e.refs, func(i, j int) bool { return labelLess(e.refs[i].Label, e.refs[j].Label) })
+	SortRefs(e.refs)
 	return b, e.refs, nil
+}
+
+// SortRefs puts references into the order of their labels, as Encode does.
+func SortRefs(refs []Ref) {
+	sort.SliceStable(refs, func(i, j int) bool { return labelLess(refs[i].Label, refs[j].Label) })
 }
 
 type encoder struct{ refs []Ref }
