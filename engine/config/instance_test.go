@@ -18,7 +18,7 @@ func TestInstancesAreDecodedLikeBlocks(t *testing.T) {
 			inputs = { b = stage.up, a = [stage.up, stage.up] }
 			epochs = length(KEY)
 			params = { z = null, a = [1, 2.5, "<&>"], k = KEY }
-			tags   = { "quote\"" = KEYEY }
+			tags   = { "quote\"" = KEY }
 			horizon { bars = length(KEY) + 1 }`,
 		"mixed": `source = stage.up
 			l2     = 0.1
