@@ -44,20 +44,3 @@ func BenchmarkPlanUnchanged(b *testing.B) {
 		})
 	}
 }
-
-// BenchmarkApply applies a pipeline of n small stages, state and audit log durable.
-func BenchmarkApply(b *testing.B) {
-	for _, n := range []int{100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				w := newWorld(b, map[string]string{"raw.txt": "a\n", "main.hcl": treePlan(n)})
-				p := w.plan(engine.PlanOptions{})
-				b.StartTimer()
-				if res, err := w.applyPlan(p, engine.ApplyOptions{}); err != nil || res.Outcome != "succeeded" {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

@@ -124,6 +124,22 @@ func (r textRunner) Run(ctx context.Context, env stage.Env, in stage.Inputs, out
 	return os.WriteFile(out.Path("data.txt"), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
+type nothingConfig struct {
+	Key  string `cty:"key"`
+	File bool   `cty:"file"`
+}
+
+// nothingRunner does nothing but to give the artifact a fact, and a file if it is told to.
+type nothingRunner struct{ c nothingConfig }
+
+func (r nothingRunner) Run(_ context.Context, _ stage.Env, _ stage.Inputs, out *stage.Output) error {
+	out.Fact("key", r.c.Key)
+	if !r.c.File {
+		return nil
+	}
+	return os.WriteFile(out.Path("data.txt"), []byte(r.c.Key+"\n"), 0o600)
+}
+
 type postConfig struct {
 	Source *stage.Handle `cty:"source"`
 	Dir    string        `cty:"dir"`
@@ -218,6 +234,10 @@ func testRegistry() *stage.Registry {
 				{Name: "sources", Type: stage.HandlesType, Handles: true, Doc: "What is joined."},
 				{Name: "mode", Type: cty.String, Default: cty.StringVal("keep"), OneOf: []string{"keep", "sort", "fail", "flaky", "hang"}, Doc: "What is done."},
 				{Name: "suffix", Type: cty.String, Default: cty.StringVal(""), Doc: "Put behind every line."}}}},
+		&stage.Def[nothingConfig]{Of: addr.Stage, Label: "nothing", Rev: 1, New: func(c nothingConfig) (stage.Runner, error) { return nothingRunner{c}, nil },
+			Spec: stage.Schema{Doc: "Does nothing.", Attrs: []stage.Attr{
+				{Name: "key", Type: cty.String, Required: true, Doc: "What sets it apart."},
+				{Name: "file", Type: cty.Bool, Default: cty.False, Doc: "Whether it leaves a file."}}}},
 		&stage.Def[postConfig]{Of: addr.Publish, Label: "post", Rev: 1, New: func(c postConfig) (stage.Runner, error) { return postRunner{c}, nil },
 			Spec: stage.Schema{Doc: "Posts.", Attrs: []stage.Attr{
 				{Name: "source", Type: stage.HandleType, Required: true, Doc: "What is posted."},

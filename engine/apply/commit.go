@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -11,14 +12,16 @@ import (
 )
 
 // committer writes the snapshot. Updates that come while a write is under way share the next one (group commit), so
-// that many small nodes do not wait for one fsync each.
+// that many small nodes do not wait for one fsync each. Where the lease can, only what changed is written.
 type committer struct {
 	lease    state.Lease
 	mu       sync.Mutex
 	cond     *sync.Cond
 	snap     *state.Snapshot
-	wanted   int64 // generation of snap
-	written  int64 // generation that is durable
+	delta    state.Delta // what the generations after the one that was written last change
+	whole    bool        // the next write is to be of the whole snapshot
+	wanted   int64       // generation of snap
+	written  int64       // generation that is durable
 	writing  bool
 	err      error // the first failed write ends the run: nothing may be committed after it
 	warnings []string
@@ -26,7 +29,7 @@ type committer struct {
 }
 
 func newCommitter(lease state.Lease, snap *state.Snapshot) *committer {
-	c := &committer{lease: lease, snap: snap}
+	c := &committer{lease: lease, snap: snap, delta: newDelta()}
 	c.cond = sync.NewCond(&c.mu)
 	if snap.Entries == nil {
 		snap.Entries = map[addr.Addr]*state.Entry{}
@@ -37,11 +40,47 @@ func newCommitter(lease state.Lease, snap *state.Snapshot) *committer {
 	return c
 }
 
+// draft is an update of the snapshot in the making. Entries and failures are changed by its methods alone.
+type draft struct {
+	*state.Snapshot
+	delta *state.Delta
+}
+
+func (d draft) setEntry(a addr.Addr, e *state.Entry) {
+	d.Entries[a], d.delta.Entries[a] = e, e
+}
+
+func (d draft) setFailure(a addr.Addr, f *state.Failure) {
+	d.Failures[a], d.delta.Failures[a] = f, f
+}
+
+func (d draft) dropEntry(a addr.Addr) {
+	if _, has := d.Entries[a]; has {
+		delete(d.Entries, a)
+		d.delta.Entries[a] = nil
+	}
+}
+
+func (d draft) dropFailure(a addr.Addr) {
+	if _, has := d.Failures[a]; has {
+		delete(d.Failures, a)
+		d.delta.Failures[a] = nil
+	}
+}
+
+// conclude is update for the end of a run: it leaves a whole snapshot, which is quick to read.
+func (c *committer) conclude(ctx context.Context, fn func(draft)) error {
+	return c.update(ctx, func(d draft) {
+		fn(d)
+		c.whole = true
+	})
+}
+
 // update applies fn to the snapshot and returns when the result is durable.
-func (c *committer) update(ctx context.Context, fn func(*state.Snapshot)) error {
+func (c *committer) update(ctx context.Context, fn func(draft)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fn(c.snap)
+	fn(draft{c.snap, &c.delta})
 	c.wanted++
 	mine := c.wanted
 	for c.written < mine && c.err == nil {
@@ -57,20 +96,49 @@ func (c *committer) update(ctx context.Context, fn func(*state.Snapshot)) error 
 // write makes the present generation durable. The lock is given up meanwhile.
 func (c *committer) write(ctx context.Context) {
 	c.writing = true
-	target := c.wanted
-	next := *c.snap
-	next.Entries, next.Failures = maps.Clone(c.snap.Entries), maps.Clone(c.snap.Failures)
-	c.mu.Unlock()
-	err := c.lease.Write(ctx, &next)
-	c.mu.Lock()
+	target, err := c.amend(ctx)
+	if errors.Is(err, state.ErrWhole) {
+		target, err = c.writeWhole(ctx)
+	}
 	c.writing = false
 	if err != nil {
 		c.err = err
 	} else {
 		c.written = target
-		c.snap.Serial, c.snap.Lineage = next.Serial, next.Lineage
 	}
 	c.cond.Broadcast()
+}
+
+// amend writes what changed. It returns the generation that it wrote.
+func (c *committer) amend(ctx context.Context) (int64, error) {
+	to, can := c.lease.(state.Amender)
+	if !can || c.whole {
+		return 0, state.ErrWhole
+	}
+	target, next, delta := c.wanted, *c.snap, c.delta
+	next.Entries, next.Failures = nil, nil // not read, and changed by others meanwhile
+	c.delta = newDelta()
+	c.mu.Unlock()
+	err := to.Amend(ctx, &next, &delta)
+	c.mu.Lock()
+	c.snap.Serial = next.Serial
+	return target, err
+}
+
+// writeWhole writes all of the snapshot.
+func (c *committer) writeWhole(ctx context.Context) (int64, error) {
+	target, next := c.wanted, *c.snap
+	next.Entries, next.Failures = maps.Clone(c.snap.Entries), maps.Clone(c.snap.Failures)
+	c.delta, c.whole = newDelta(), false
+	c.mu.Unlock()
+	err := c.lease.Write(ctx, &next)
+	c.mu.Lock()
+	c.snap.Serial, c.snap.Lineage = next.Serial, next.Lineage
+	return target, err
+}
+
+func newDelta() state.Delta {
+	return state.Delta{Entries: map[addr.Addr]*state.Entry{}, Failures: map[addr.Addr]*state.Failure{}}
 }
 
 // entry returns the present entry of an address. Entries are replaced, never changed.

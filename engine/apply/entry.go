@@ -38,7 +38,7 @@ func (n *nodeRun) commit(ctx context.Context) error {
 			return err
 		}
 	}
-	err = n.store.update(ctx, func(s *state.Snapshot) { put(s, n.change, e) })
+	err = n.store.update(ctx, func(d draft) { put(d, n.change, e) })
 	if err != nil {
 		return err
 	}
@@ -46,19 +46,19 @@ func (n *nodeRun) commit(ctx context.Context) error {
 	return removeDir(asideDir(n.Aside, n.change.Address))
 }
 
-func put(s *state.Snapshot, c *plan.Change, e *state.Entry) {
-	delete(s.Failures, c.Address)
+func put(d draft, c *plan.Change, e *state.Entry) {
+	d.dropFailure(c.Address)
 	if !c.From.IsZero() {
-		delete(s.Entries, c.From)
-		delete(s.Failures, c.From)
-		redirect(s, c.From, c.Address)
+		d.dropEntry(c.From)
+		d.dropFailure(c.From)
+		redirect(d, c.From, c.Address)
 	}
-	s.Entries[c.Address] = e
+	d.setEntry(c.Address, e)
 }
 
 // redirect lets entries that came from a moved node point at its new address.
-func redirect(s *state.Snapshot, from, to addr.Addr) {
-	for a, e := range s.Entries {
+func redirect(d draft, from, to addr.Addr) {
+	for a, e := range d.Entries {
 		next := *e
 		next.Inputs = nil
 		changed := false
@@ -69,7 +69,7 @@ func redirect(s *state.Snapshot, from, to addr.Addr) {
 			next.Inputs = append(next.Inputs, in)
 		}
 		if changed {
-			s.Entries[a] = &next
+			d.setEntry(a, &next)
 		}
 	}
 }
@@ -239,7 +239,7 @@ func (n *nodeRun) move(ctx context.Context) error {
 		n.artifact = a
 	}
 	n.outcome, n.results = Moved, e.Checks.Results
-	return n.store.update(ctx, func(s *state.Snapshot) { put(s, n.change, &e) })
+	return n.store.update(ctx, func(d draft) { put(d, n.change, &e) })
 }
 
 // delete takes back what the node left outside the store, then its entry. The artifact stays in the store until it is
@@ -255,9 +255,9 @@ func (n *nodeRun) delete(ctx context.Context) error {
 	} else if err := n.takeBack(ctx, e); err != nil {
 		return err
 	}
-	err := n.store.update(ctx, func(s *state.Snapshot) {
-		delete(s.Entries, n.change.Address)
-		delete(s.Failures, n.change.Address)
+	err := n.store.update(ctx, func(d draft) {
+		d.dropEntry(n.change.Address)
+		d.dropFailure(n.change.Address)
 	})
 	if err != nil {
 		return err

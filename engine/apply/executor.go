@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -115,7 +114,7 @@ func (r *run) begin(ctx context.Context, snap *state.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	err = r.store.update(ctx, func(s *state.Snapshot) {
+	err = r.store.update(ctx, func(s draft) {
 		last := r.record
 		s.LastRun, s.AuditHead, s.Approval = &last, head, r.policy()
 	})
@@ -167,7 +166,7 @@ func (r *run) finish(stop, ctx context.Context, results []NodeResult) (*Result, 
 	}
 	end := r.Now().UTC()
 	r.record.Outcome, r.record.Finished = string(res.Outcome), &end
-	err = r.store.update(ctx, func(s *state.Snapshot) {
+	err = r.store.conclude(ctx, func(s draft) {
 		last := r.record
 		s.LastRun, s.AuditHead = &last, head
 		r.forget(s)
@@ -183,7 +182,7 @@ func (r *run) finish(stop, ctx context.Context, results []NodeResult) (*Result, 
 
 // forget drops the failures of nodes that a whole plan leaves as they are: what failed then was undone. A plan that was
 // made before another run knows nothing of the failures of that.
-func (r *run) forget(s *state.Snapshot) {
+func (r *run) forget(s draft) {
 	if r.plan.Mode != plan.Normal || len(r.plan.Targets) > 0 || r.plan.State.Serial != r.serial {
 		return
 	}
@@ -191,7 +190,11 @@ func (r *run) forget(s *state.Snapshot) {
 	for i := range r.plan.Changes {
 		changed[r.plan.Changes[i].Address] = true
 	}
-	maps.DeleteFunc(s.Failures, func(a addr.Addr, _ *state.Failure) bool { return !changed[a] })
+	for a := range s.Failures {
+		if !changed[a] {
+			s.dropFailure(a)
+		}
+	}
 }
 
 func outcomeOf(stop context.Context, results []NodeResult) Outcome {

@@ -79,7 +79,7 @@ func (r *run) fail(ctx context.Context, n *nodeRun, err error, res *NodeResult) 
 		res.Outcome = Skipped
 		return
 	}
-	_ = r.store.update(ctx, func(s *state.Snapshot) { s.Failures[n.change.Address] = f }) // a failed write ends the run
+	_ = r.store.update(ctx, func(d draft) { d.setFailure(n.change.Address, f) }) // a failed write ends the run
 }
 
 func (r *run) provenance() state.Provenance {

@@ -21,6 +21,8 @@ const (
 	AfterCheck       Point = "after-check"       // the expectations passed
 	AfterMaterialize Point = "after-materialize" // the files are in place, the entry is not committed
 	AfterCommit      Point = "after-commit"      // the entry is committed
+	StateAppended    Point = "state-appended"    // a write of the state is durable in its commits, nobody was told
+	StateFolded      Point = "state-folded"      // the state file holds the commits, which are still there
 	JournalIntent    Point = "journal-intent"    // the intent of an effect is durable, the effect has not happened
 	JournalEffect    Point = "journal-effect"    // the effect has happened, its result is not recorded
 	JournalDone      Point = "journal-done"      // the result is recorded
@@ -33,7 +35,7 @@ const (
 
 // Points lists all points.
 func Points() []Point {
-	return []Point{RunStarted, AfterRun, AfterPut, AfterCheck, AfterMaterialize, AfterCommit, JournalIntent, JournalEffect,
+	return []Point{RunStarted, AfterRun, AfterPut, AfterCheck, AfterMaterialize, AfterCommit, StateAppended, StateFolded, JournalIntent, JournalEffect,
 		JournalDone, OutboxPut, BeforeNotify, NotifySent, AfterNotify, RunFinished}
 }
 

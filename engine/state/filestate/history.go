@@ -82,23 +82,46 @@ func (s *Store) History(context.Context) ([]state.Saved, error) {
 
 // keep puts what is stored now into the history before it is replaced. A further name is enough: no file of the state is
 // ever written to again.
-func (l *lease) keep(now stored) error {
+func (l *lease) keep(ctx context.Context, now stored) error {
 	if now.info == nil {
 		return nil
 	}
 	if err := mkdir(l.file(historyDir)); err != nil {
 		return err
 	}
+	if !l.wrote && now.live() {
+		return l.keepKilled(ctx)
+	}
 	kind := eachSerial
 	if !l.wrote {
 		kind = lastSerial // of the lease before, which may have been killed
 	}
-	path := l.kept(now.serial, kind)
+	path := l.kept(now.filed, kind)
 	err := os.Link(l.file(stateFile), path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = l.copyState(path)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return l.prune()
+}
+
+// keepKilled puts into the history what the holder before had committed when it was killed.
+func (l *lease) keepKilled(ctx context.Context) error {
+	last, err := l.Read(ctx)
+	if err != nil {
+		return err
+	}
+	raw, err := Encode(last)
+	if err != nil {
+		return err
+	}
+	rename, err := writeNew(l.kept(last.Serial, lastSerial), raw)
+	if err == nil {
+		err = rename()
+	}
+	if err != nil {
 		return err
 	}
 	return l.prune()

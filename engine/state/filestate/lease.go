@@ -34,6 +34,7 @@ type lease struct {
 	seen     stored   // the state file as it was read or written last
 	audit    *log     // nil until it is needed
 	journal  *journal // likewise
+	commits  *log     // likewise
 	outbox   *outbox
 
 	encoding sync.Mutex
@@ -151,7 +152,9 @@ func (l *lease) Outbox() state.Outbox { return leaseOutbox{l} }
 func (l *lease) Release() error {
 	var err error
 	gerr := l.guard(context.Background(), func() error {
-		err = l.keepLast()
+		if err = l.fold(context.Background()); err == nil {
+			err = l.keepLast()
+		}
 		return clearHolder(l.lock)
 	})
 	l.mu.Lock()
@@ -174,7 +177,7 @@ func (l *lease) free() {
 	if l.writes != nil {
 		l.writes.Close()
 	}
-	for _, a := range []*log{l.audit, l.journal.file(), l.outbox.file()} {
+	for _, a := range []*log{l.audit, l.commits, l.journal.file(), l.outbox.file()} {
 		if a != nil {
 			a.f.Close()
 		}

@@ -24,6 +24,7 @@ const (
 	journalFile = "journal.jsonl"
 	outboxFile  = "outbox.jsonl"
 	auditFile   = "audit.jsonl"
+	commitsFile = "commits.jsonl"
 	historyDir  = "history"
 	tmpSuffix   = ".tmp"
 )

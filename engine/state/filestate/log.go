@@ -91,6 +91,18 @@ func (a *log) append(line []byte) error {
 	return nil
 }
 
+// empty drops all lines. The next append makes that durable.
+func (a *log) empty() error {
+	if a.broken != nil {
+		return a.broken
+	}
+	if err := a.f.Truncate(0); err != nil {
+		return err
+	}
+	a.size = 0
+	return nil
+}
+
 // lines calls visit with every line and its number, from 1.
 func (a *log) lines(visit func(number int, line []byte) error) error {
 	raw, err := io.ReadAll(io.NewSectionReader(a.f, 0, a.size))

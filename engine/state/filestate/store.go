@@ -68,30 +68,42 @@ func (s *Store) file(name string) string { return filepath.Join(s.dir, name) }
 
 // Read implements state.Store.
 func (s *Store) Read(ctx context.Context) (*state.Snapshot, error) {
+	snap, _, err := s.read(ctx)
+	return snap, err
+}
+
+// read returns what is stored, and where it was found.
+func (s *Store) read(ctx context.Context) (*state.Snapshot, stored, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, stored{}, context.Cause(ctx)
 	}
-	raw, err := os.ReadFile(s.file(stateFile))
+	got, err := s.load()
 	if errors.Is(err, fs.ErrNotExist) {
 		if saved, herr := s.History(ctx); herr == nil && len(saved) > 0 {
-			return nil, s.damage("it is missing, though it was written before")
+			return nil, stored{}, s.damage("it is missing, though it was written before")
 		}
-		return state.New(s.pipeline, s.environment), nil
+		return state.New(s.pipeline, s.environment), stored{known: true}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the state cannot be read: %w", err)
+		return nil, stored{}, fmt.Errorf("the state cannot be read: %w", err)
 	}
-	snap, err := Decode(raw)
+	snap, err := Decode(got.state)
 	if err == nil && (snap.Pipeline != s.pipeline || snap.Environment != s.environment) {
 		err = fmt.Errorf("it is the state of pipeline %q in environment %q, copied to the place of another", snap.Pipeline, snap.Environment)
 	}
 	if errors.Is(err, errNewer) {
-		return nil, fmt.Errorf("the state %s: %w", s.file(stateFile), err)
+		return nil, stored{}, fmt.Errorf("the state %s: %w", s.file(stateFile), err)
 	}
 	if err != nil {
-		return nil, s.damage(err.Error())
+		return nil, stored{}, s.damage(err.Error())
 	}
-	return snap, nil
+	at := stored{known: true, info: got.info, base: checksum(got.state), filed: snap.Serial, lineage: snap.Lineage}
+	if err := replay(snap, at.base, got.commits); err != nil {
+		return nil, stored{}, fmt.Errorf("%w: %s: %w; restore the serial %d that they follow with: pipe state push %s (what they tell of is found again in the store)",
+			state.ErrDamaged, s.file(commitsFile), err, at.filed, s.file(stateFile))
+	}
+	at.serial = snap.Serial
+	return snap, at, nil
 }
 
 // damage returns the error about a damaged state, with the command that restores the last good serial.

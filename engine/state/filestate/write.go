@@ -11,16 +11,23 @@ import (
 	"regexp"
 	"strconv"
 
+	"pipe/engine/digest"
+	"pipe/engine/fault"
 	"pipe/engine/state"
 )
 
 // stored is what is known of the state file. It stays true while the file is the same and of the same time.
 type stored struct {
 	known   bool
-	info    fs.FileInfo // nil: there is no file
+	info    fs.FileInfo   // nil: there is no file
+	base    digest.Digest // checksum of the file
+	filed   int64         // serial in the file
 	lineage string
-	serial  int64
+	serial  int64 // in the file, or of the last commit on it
 }
+
+// live reports whether there are commits that the file does not hold.
+func (a stored) live() bool { return a.serial != a.filed }
 
 func (a stored) still(info fs.FileInfo) bool {
 	if !a.known || a.info == nil || info == nil {
@@ -53,7 +60,7 @@ func (l *lease) Write(ctx context.Context, s *state.Snapshot) error {
 			return fmt.Errorf("%w: serial %d of lineage %q was to be replaced, and serial %d of lineage %q is stored; nothing was written: plan again",
 				state.ErrStale, s.Serial, s.Lineage, now.serial, now.lineage)
 		}
-		return l.replace(raw, now, next)
+		return l.replace(ctx, raw, now, next)
 	})
 	if err != nil {
 		return l.explain(err)
@@ -86,7 +93,7 @@ func (l *lease) Force(ctx context.Context, s *state.Snapshot) error {
 		}
 		if err != nil {
 			now = stored{}
-			if err := l.keepDamaged(); err != nil {
+			if err := l.keepDamaged(stateFile, commitsFile); err != nil {
 				return err
 			}
 		}
@@ -95,7 +102,7 @@ func (l *lease) Force(ctx context.Context, s *state.Snapshot) error {
 		if err != nil {
 			return err
 		}
-		return l.replace(raw, now, next)
+		return l.replace(ctx, raw, now, next)
 	})
 	if err != nil {
 		return l.explain(err)
@@ -125,22 +132,22 @@ func (l *lease) current(ctx context.Context) (stored, error) {
 	if l.seen.still(info) {
 		return l.seen, nil
 	}
-	s, err := l.Read(ctx)
+	_, now, err := l.read(ctx)
 	if err != nil {
 		return stored{}, err
 	}
-	l.seen = stored{known: true, info: info, lineage: s.Lineage, serial: s.Serial}
+	l.seen = now
 	return l.seen, nil
 }
 
 // replace puts raw, the encoding of next, in the place of what is stored now, and keeps that in the history.
-func (l *lease) replace(raw []byte, now stored, next state.Snapshot) error {
+func (l *lease) replace(ctx context.Context, raw []byte, now stored, next state.Snapshot) error {
 	l.seen = stored{}
 	rename, err := writeNew(l.file(stateFile), raw)
 	if err != nil {
 		return err
 	}
-	if err := l.keep(now); err != nil {
+	if err := l.keep(ctx, now); err != nil {
 		_ = os.Remove(l.file(stateFile + tmpSuffix))
 		return err
 	}
@@ -151,25 +158,33 @@ func (l *lease) replace(raw []byte, now stored, next state.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	l.seen = stored{known: true, info: info, lineage: next.Lineage, serial: next.Serial}
+	if now.live() {
+		l.faults.Hit(fault.StateFolded)
+	}
+	l.seen = stored{known: true, info: info, base: checksum(raw), lineage: next.Lineage, serial: next.Serial, filed: next.Serial}
 	l.wrote = true
-	return nil
+	return l.dropCommits()
 }
 
-// keepDamaged gives the damaged state file a further name, for whoever wants to find out what happened.
-func (l *lease) keepDamaged() error {
-	raw, err := os.ReadFile(l.file(stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// keepDamaged copies the files of a damaged state to further names, for whoever wants to find out what happened.
+func (l *lease) keepDamaged(names ...string) error {
+	for _, name := range names {
+		raw, err := os.ReadFile(l.file(name))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 && name == commitsFile {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rename, err := writeNew(l.file(name+".damaged"), raw)
+		if err != nil {
+			return err
+		}
+		if err := rename(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	rename, err := writeNew(l.file(stateFile+".damaged"), raw)
-	if err != nil {
-		return err
-	}
-	return rename()
+	return nil
 }
 
 // lastSerial returns the highest serial of which there is a trace: in the history, or in what is left of the file. One
@@ -180,7 +195,12 @@ func (l *lease) lastSerial(ctx context.Context) int64 {
 		last = saved[len(saved)-1].Serial
 	}
 	raw, _ := os.ReadFile(l.file(stateFile))
+	commits, _ := os.ReadFile(l.file(commitsFile))
+	found := serialOfCommit.FindAllSubmatch(commits, -1)
 	if m := serialField.FindSubmatch(raw); m != nil {
+		found = append(found, m)
+	}
+	for _, m := range found {
 		if n, err := strconv.ParseInt(string(m[1]), 10, 64); err == nil && n < math.MaxInt64/2 {
 			last = max(last, n)
 		}
@@ -188,4 +208,7 @@ func (l *lease) lastSerial(ctx context.Context) int64 {
 	return last
 }
 
-var serialField = regexp.MustCompile(`"serial":\s*(\d{1,18})\b`)
+var (
+	serialField    = regexp.MustCompile(`"serial":\s*(\d{1,18})\b`)
+	serialOfCommit = regexp.MustCompile(`(?m)"serial":(\d{1,18})}}$`)
+)

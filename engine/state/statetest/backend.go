@@ -32,7 +32,7 @@ func Run(t *testing.T, b Backend) {
 		run  func(*testing.T, Backend)
 	}{
 		{"Empty", testEmpty}, {"RoundTrip", testRoundTrip}, {"Stale", testStale}, {"OtherPipeline", testOtherPipeline},
-		{"History", testHistory}, {"Force", testForce}, {"Audit", testAudit},
+		{"History", testHistory}, {"Amend", testAmend}, {"Force", testForce}, {"Audit", testAudit},
 		{"Locked", testLocked}, {"WaitForLock", testWait}, {"KilledHolder", testKilledHolder}, {"Released", testReleased},
 		{"BrokenLock", testBrokenLock}, {"PausedHolder", testPausedHolder}, {"LostUpdates", testLostUpdates},
 		{"Journal", testJournal}, {"JournalOnce", testJournalOnce}, {"JournalFails", testJournalFails},

@@ -3,6 +3,7 @@ package statetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -45,11 +46,21 @@ func (j job) writeForever(ctx context.Context, s state.Store) error {
 		}
 		fmt.Println("audit", i)
 		snap.LastRun = &state.Run{ID: key}
-		if err := l.Write(ctx, snap); err != nil {
+		if err := writeEitherWay(ctx, l, snap, i); err != nil {
 			return err
 		}
 		fmt.Println("wrote", snap.Serial)
 	}
+}
+
+// writeEitherWay amends three times of four, where the lease can.
+func writeEitherWay(ctx context.Context, l state.Lease, snap *state.Snapshot, i int) error {
+	if to, ok := l.(state.Amender); ok && i%4 != 0 {
+		if err := to.Amend(ctx, snap, &state.Delta{}); !errors.Is(err, state.ErrWhole) {
+			return err
+		}
+	}
+	return l.Write(ctx, snap)
 }
 
 // testKilledWriter kills writers at random moments. What they said they wrote must be there, whole.
