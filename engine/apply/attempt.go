@@ -73,6 +73,7 @@ func backoff(r config.Retry, attempt int) time.Duration {
 
 // attempt runs the node once in an empty directory and stores what it made.
 func (n *nodeRun) attempt(stop, work context.Context, number int) error {
+	n.slot.enter()
 	dir := filepath.Join(n.scratch, fmt.Sprintf("attempt-%d", number))
 	defer removeDir(dir)
 	out := &stage.Output{Dir: filepath.Join(dir, "out"), Progress: n.progress()}
@@ -98,6 +99,7 @@ func (n *nodeRun) attempt(stop, work context.Context, number int) error {
 	}
 	n.seconds = time.Since(begin).Seconds()
 	n.Faults.Hit(fault.AfterRun)
+	n.slot.leave()
 	a, err := n.Artifacts.Commit(work, out.Dir, out.Info())
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ func (n *nodeRun) commit(ctx context.Context) error {
 			return err
 		}
 	}
+	n.slot.leave()
 	err = n.store.update(ctx, func(d draft) { put(d, n.change, e) })
 	if err != nil {
 		return err

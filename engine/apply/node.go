@@ -37,14 +37,14 @@ func (e *rejection) Error() string {
 }
 
 // node carries out one change and returns its result and the artifact that nodes below read.
-func (r *run) node(stop, work context.Context, c *plan.Change, known lookup) (NodeResult, digest.Digest) {
+func (r *run) node(stop, work context.Context, c *plan.Change, s *slot, known lookup) (NodeResult, digest.Digest) {
 	begin := time.Now()
 	ev := Event{Type: NodeStarted, Address: c.Address, Action: string(c.Action)}
 	if c.Estimate != nil {
 		ev.Estimate = c.Estimate.SecondsP50
 	}
 	r.events.emit(ev)
-	n := &nodeRun{run: r, change: c, inputs: c.Fingerprint(), entry: r.store.entry(c.Address)}
+	n := &nodeRun{run: r, change: c, slot: s, inputs: c.Fingerprint(), entry: r.store.entry(c.Address)}
 	if !c.From.IsZero() && n.entry == nil {
 		n.entry = r.store.entry(c.From)
 	}
@@ -90,6 +90,7 @@ func (r *run) provenance() state.Provenance {
 type nodeRun struct {
 	*run
 	change   *plan.Change
+	slot     *slot
 	inputs   state.Fingerprint // with the digests of this run
 	entry    *state.Entry      // the present entry, nil for a new node
 	artifact *artifact.Artifact
@@ -123,6 +124,9 @@ func (n *nodeRun) do(stop, work context.Context, known lookup) error {
 		return err
 	}
 	if n.change.Kind != addr.Publish {
+		if len(n.change.Expectations) > 0 {
+			n.slot.enter()
+		}
 		if err := n.audit(work); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 // schedule runs the changes: first all but the deletes, in the plan's order as far as their upstreams allow, then the
 // deletes, which are left out when anything failed, because what is to be deleted may still be needed.
 func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
-	q := newQueue(r.plan.Changes)
+	q := newQueue(r.plan.Changes, max(1, r.Parallelism))
 	r.pass(stop, work, q, func(c *plan.Change) bool { return c.Action != plan.Delete })
 	if cause, bad := q.firstFailure(); bad {
 		q.skipRest(fmt.Sprintf("not started after %s failed; --keep-going goes on with what does not need it", cause))
@@ -33,7 +33,7 @@ func (r *run) schedule(stop, work context.Context) ([]NodeResult, error) {
 	return q.results, nil
 }
 
-// pass runs the changes of one kind with at most Parallelism at a time.
+// pass runs the changes of one kind, at most Parallelism of them computing at a time.
 func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change) bool) {
 	q.load(want)
 	done := q.done // of this pass: the next one makes another
@@ -45,50 +45,56 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 			q.stopped = true
 			q.mu.Unlock()
 			r.events.emit(Event{Type: Stopping})
-			q.cond.Broadcast()
+			q.cond.Signal()
 		case <-done:
 		}
 	})
-	var workers sync.WaitGroup
-	for range max(1, r.Parallelism) {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			for {
-				i, ok := q.next()
-				if !ok {
-					return
-				}
-				res, known := r.node(stop, work, q.changes[i], q.digests())
-				q.finish(i, res, known, r.KeepGoing && r.store.failure() == nil)
-			}
-		}()
+	var nodes sync.WaitGroup
+	for {
+		i, ok := q.next()
+		if !ok {
+			break
+		}
+		nodes.Go(func() {
+			s := &slot{q: q, held: true}
+			res, known := r.node(stop, work, q.changes[i], s, q.digests)
+			s.leave()
+			q.finish(i, res, known, r.KeepGoing && r.store.failure() == nil)
+		})
 	}
-	workers.Wait()
+	nodes.Wait()
 	close(done)
 	waker.Wait()
 }
 
 // queue is the bookkeeping of the scheduler, all under one mutex.
 type queue struct {
-	mu      sync.Mutex
-	cond    *sync.Cond
-	changes []*plan.Change
-	index   map[addr.Addr]int
-	down    [][]int
-	waiting []int
-	ready   intHeap
-	running int
-	stopped bool
-	done    chan struct{}
-	results []NodeResult
-	known   map[addr.Addr]digest.Digest // artifacts of the changes that are done
+	mu        sync.Mutex
+	cond      *sync.Cond // of next
+	back      *sync.Cond // of those that take a slot again
+	changes   []*plan.Change
+	index     map[addr.Addr]int
+	down      [][]int
+	waiting   []int
+	ready     intHeap
+	limit     int // slots
+	busy      int // slots that are held
+	returning int // nodes that wait for a slot again
+	most      int // nodes that may have begun and not ended
+	running   int // nodes that have
+	stopped   bool
+	done      chan struct{}
+	results   []NodeResult
+	known     map[addr.Addr]digest.Digest // artifacts of the changes that are done
 }
 
-func newQueue(changes []plan.Change) *queue {
+func newQueue(changes []plan.Change, parallelism int) *queue {
 	q := &queue{index: map[addr.Addr]int{}, down: make([][]int, len(changes)), waiting: make([]int, len(changes)),
 		results: make([]NodeResult, len(changes)), known: map[addr.Addr]digest.Digest{}}
-	q.cond = sync.NewCond(&q.mu)
+	q.cond, q.back = sync.NewCond(&q.mu), sync.NewCond(&q.mu)
+	if q.limit, q.most = parallelism, 1; parallelism > 1 {
+		q.most = parallelism + finishing
+	}
 	for i := range changes {
 		c := &changes[i]
 		q.changes = append(q.changes, c)
@@ -135,27 +141,30 @@ func (q *queue) load(want func(*plan.Change) bool) {
 	heap.Init(&q.ready)
 }
 
-// next waits for a change that may run. ok is false when there will be no more.
+// next waits for a change that may run, and takes a slot for it. ok is false when there will be no more.
 func (q *queue) next() (i int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.ready) == 0 && !q.stopped && q.running > 0 {
+	for {
+		if q.stopped || len(q.ready) == 0 && q.running == 0 {
+			return 0, false
+		}
+		if len(q.ready) > 0 && q.busy < q.limit && q.returning == 0 && q.running < q.most {
+			break
+		}
 		q.cond.Wait()
 	}
-	if q.stopped || len(q.ready) == 0 {
-		return 0, false
-	}
 	q.running++
+	q.busy++
 	return heap.Pop(&q.ready).(int), true
 }
 
-func (q *queue) digests() func(addr.Addr) (digest.Digest, bool) {
-	return func(a addr.Addr) (digest.Digest, bool) {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		d, ok := q.known[a]
-		return d, ok
-	}
+// digests returns the artifact that a change of this run left at an address.
+func (q *queue) digests(a addr.Addr) (digest.Digest, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d, ok := q.known[a]
+	return d, ok
 }
 
 // finish files the result and frees what waited for it, or skips it after a failure.
@@ -178,7 +187,7 @@ func (q *queue) finish(i int, res NodeResult, known digest.Digest, keepGoing boo
 			}
 		}
 	}
-	q.cond.Broadcast()
+	q.wake()
 }
 
 // skip marks everything below i as skipped because of cause.

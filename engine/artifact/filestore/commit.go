@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -268,21 +266,12 @@ func (s *Store) install(ctx context.Context, taken []staged, id digest.Digest, m
 	} else {
 		s.touch(last.dst)
 	}
-	if err := each(ctx, len(fresh), func(_ context.Context, i int) error { return syncFile(fresh[i].tmp) }); err != nil {
-		return s.explain(err)
-	}
-	// Also of what is stored already: the process that stores it just now may not have come so far.
+	// The directories also of what is stored already: the process that stores it just now may not have come so far.
 	dirs := map[string]struct{}{filepath.Dir(last.dst): {}}
 	for _, t := range taken {
 		dirs[filepath.Dir(t.dst)] = struct{}{}
 	}
-	for _, t := range fresh {
-		if err := s.name(ctx, t, dirs); err != nil {
-			return err
-		}
-	}
-	list := slices.Collect(maps.Keys(dirs))
-	return s.explain(each(ctx, len(list), func(_ context.Context, i int) error { return syncDir(list[i]) }))
+	return s.group.install(s, &installation{files: fresh, dirs: dirs})
 }
 
 // name gives a staged file its final name and notes the directories whose names have changed.

@@ -21,3 +21,10 @@ func renameNew(from, to string) error {
 	}
 	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 }
+
+// syncFileSystem makes everything on the file system of f durable, where the system can and tells of errors of writing:
+// ok is false if it can't.
+func syncFileSystem(f *os.File) (ok bool, err error) {
+	err = unix.Syncfs(int(f.Fd()))
+	return !errors.Is(err, unix.ENOSYS), err
+}

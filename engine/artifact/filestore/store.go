@@ -48,6 +48,7 @@ type Store struct {
 	faults  func(point string)
 	grace   time.Duration
 	noClone atomic.Bool // the file system refused a reflink once
+	group   group
 }
 
 // Option changes how a store works.
