@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -74,27 +73,28 @@ func backoff(r config.Retry, attempt int) time.Duration {
 // attempt runs the node once in an empty directory and stores what it made.
 func (n *nodeRun) attempt(stop, work context.Context, number int) error {
 	n.slot.enter()
-	dir := filepath.Join(n.scratch, fmt.Sprintf("attempt-%d", number))
-	defer removeDir(dir)
-	out := &stage.Output{Dir: filepath.Join(dir, "out"), Progress: n.progress()}
-	scratch := filepath.Join(dir, "scratch")
-	for _, d := range []string{out.Dir, scratch} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return err
-		}
-	}
 	runner, err := n.runner(n.change.Kind, n.change.Type, n.change.Revision, n.change.Config)
 	if err != nil {
 		return err
 	}
-	inputs, err := n.layOut(work, filepath.Join(dir, "in"))
+	at, err := n.rooms.take(fmt.Sprintf("%s-attempt-%d", n.scratch, number))
+	if err != nil {
+		return err
+	}
+	if _, spawns := runner.(stage.Spawner); spawns {
+		defer at.discard()
+	} else {
+		defer n.rooms.giveBack(at)
+	}
+	out := &stage.Output{Dir: at.out(), Progress: n.progress()}
+	inputs, err := n.layOut(work, at.in())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := n.bounded(stop, work)
 	defer cancel()
 	begin := time.Now()
-	if err := guarded(func() error { return runner.Run(ctx, n.env(scratch), inputs, out) }); err != nil {
+	if err := guarded(func() error { return runner.Run(ctx, n.env(at.scratch()), inputs, out) }); err != nil {
 		return n.explain(ctx, err)
 	}
 	n.seconds = time.Since(begin).Seconds()
@@ -163,7 +163,7 @@ func (n *nodeRun) explain(ctx context.Context, err error) error {
 	case errGrace:
 		return fmt.Errorf("%w: %w", errStopped, errGrace)
 	}
-	if full(n.scratch) {
+	if full(n.Scratch) {
 		return fmt.Errorf("%w: the disk of %s is full; free space, or point store at another disk", err, n.shown(n.Scratch))
 	}
 	return err

@@ -67,6 +67,7 @@ type run struct {
 	started time.Time
 	serial  int64 // of the state when the run began
 	ahead   preflight
+	rooms   rooms
 }
 
 // Apply carries out p against snap, which the caller read under the lease and found to hold what p read.

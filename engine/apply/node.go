@@ -97,7 +97,7 @@ type nodeRun struct {
 	results  []check.Result
 	outcome  Outcome
 	seconds  float64 // of the runner alone
-	scratch  string
+	scratch  string  // where the node may make a directory of its own
 }
 
 func (n *nodeRun) do(stop, work context.Context, known lookup) error {
@@ -116,10 +116,7 @@ func (n *nodeRun) do(stop, work context.Context, known lookup) error {
 		return err
 	}
 	n.scratch = filepath.Join(n.Scratch, digest.Bytes([]byte(n.change.Address.String())).Hex()[:16])
-	defer removeDir(n.scratch)
-	if err := resetDir(n.scratch); err != nil {
-		return err
-	}
+	defer n.clear()
 	if err := n.produce(stop, work); err != nil {
 		return err
 	}
@@ -132,6 +129,13 @@ func (n *nodeRun) do(stop, work context.Context, known lookup) error {
 		}
 	}
 	return n.commit(work)
+}
+
+// clear removes the node's own directory, which few nodes have.
+func (n *nodeRun) clear() {
+	if _, err := os.Lstat(n.scratch); err == nil {
+		_ = removeDir(n.scratch)
+	}
 }
 
 // resolve fills in the digests of the inputs.

@@ -41,6 +41,10 @@ type Remover interface {
 	Remove(ctx context.Context, env Env, last *artifact.Artifact) error
 }
 
+// Spawner is a Runner that starts processes. One that outlives it may still write to its directories, so these are never
+// used again.
+type Spawner interface{ Spawns() }
+
 // Pinner is a Runner that may act only while something outside is still as it was when the plan was made, such as which
 // version is deployed. Pin reads it while planning; it must be quick and create nothing. The value is part of the plan
 // and not of the fingerprint, and comes back as Env.Pinned; Run refuses with ErrStale if it is no longer true.

@@ -23,6 +23,9 @@ func own(p string) bool { return p == ownDir || strings.HasPrefix(p, ownDir+"/")
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// Spawns implements stage.Spawner.
+func (*runner) Spawns() {}
+
 // Run implements stage.Runner.
 func (r *runner) Run(ctx context.Context, env stage.Env, in stage.Inputs, out *stage.Output) error {
 	dir := filepath.Join(env.Scratch, "run")
