@@ -100,6 +100,7 @@ func (n *nodeRun) attempt(stop, work context.Context, number int) error {
 	n.seconds = time.Since(begin).Seconds()
 	n.Faults.Hit(fault.AfterRun)
 	n.slot.leave()
+	n.slot.q.gather()
 	a, err := n.Artifacts.Commit(work, out.Dir, out.Info())
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // room is the directory of one attempt: out, scratch, and in for inputs.
@@ -83,10 +82,5 @@ func (r room) asNew() bool {
 	return true
 }
 
-// discard removes a room that is not to be used again, quickly where it is empty.
-func (r room) discard() {
-	for _, d := range []string{r.out(), r.scratch(), string(r)} {
-		_ = syscall.Rmdir(d)
-	}
-	_ = removeDir(string(r))
-}
+// discard removes a room that is not to be used again.
+func (r room) discard() { _ = removeDir(string(r)) }

@@ -43,9 +43,9 @@ func (r *run) pass(stop, work context.Context, q *queue, want func(*plan.Change)
 		case <-stop.Done():
 			q.mu.Lock()
 			q.stopped = true
+			q.wake()
 			q.mu.Unlock()
 			r.events.emit(Event{Type: Stopping})
-			q.cond.Signal()
 		case <-done:
 		}
 	})
@@ -82,6 +82,7 @@ type queue struct {
 	returning int // nodes that wait for a slot again
 	most      int // nodes that may have begun and not ended
 	running   int // nodes that have
+	lot       *lot
 	stopped   bool
 	done      chan struct{}
 	results   []NodeResult

@@ -47,4 +47,7 @@ func (q *queue) wake() {
 		q.back.Signal()
 	}
 	q.cond.Signal()
+	if q.quiet() {
+		q.dispatch(q.lot)
+	}
 }

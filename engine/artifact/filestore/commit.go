@@ -39,6 +39,8 @@ func (s *Store) Commit(ctx context.Context, dir string, info artifact.Info) (*ar
 		return nil, err
 	}
 	defer unlock()
+	arrived := s.group.expect()
+	defer arrived()
 
 	taken := make([]staged, len(names))
 	defer func() {
@@ -61,7 +63,7 @@ func (s *Store) Commit(ctx context.Context, dir string, info artifact.Info) (*ar
 		return nil, fmt.Errorf("what was said of the output cannot be stored: %w", err)
 	}
 	id := digest.Bytes(raw)
-	if err := s.install(ctx, taken, id, raw); err != nil {
+	if err := s.install(ctx, taken, id, raw, arrived); err != nil {
 		return nil, err
 	}
 	return s.manifest(id)
@@ -228,7 +230,7 @@ func (s *Store) fill(ctx context.Context, out, in *os.File) error {
 			readErr = err
 		}
 		return n, err
-	})), make([]byte, 256<<10))
+	})), make([]byte, bufferFor(in)))
 	switch {
 	case readErr != nil:
 		return fmt.Errorf("output cannot be stored: %w", readErr)
@@ -242,7 +244,7 @@ func (s *Store) fill(ctx context.Context, out, in *os.File) error {
 type writerOnly struct{ io.Writer }
 
 // install makes what was taken, and the manifest, durable and gives them their names.
-func (s *Store) install(ctx context.Context, taken []staged, id digest.Digest, manifest []byte) error {
+func (s *Store) install(ctx context.Context, taken []staged, id digest.Digest, manifest []byte, arrived func()) error {
 	var fresh []staged
 	for i, t := range taken {
 		err := s.check(ctx, t.file)
@@ -271,6 +273,7 @@ func (s *Store) install(ctx context.Context, taken []staged, id digest.Digest, m
 	for _, t := range taken {
 		dirs[filepath.Dir(t.dst)] = struct{}{}
 	}
+	arrived()
 	return s.group.install(s, &installation{files: fresh, dirs: dirs})
 }
 

@@ -87,12 +87,23 @@ func until(ctx context.Context, r io.Reader) io.Reader {
 // copyHashed copies r to w and returns the digest and length of what it copied.
 func copyHashed(ctx context.Context, w io.Writer, r io.Reader) (digest.Digest, int64, error) {
 	h := sha256.New()
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, bufferFor(r))
 	n, err := io.CopyBuffer(io.MultiWriter(h, w), until(ctx, r), buf)
 	if err != nil {
 		return "", n, err
 	}
 	return digest.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))), n, nil
+}
+
+// bufferFor returns the size of a buffer to read r with: no larger than a small file needs.
+func bufferFor(r io.Reader) int64 {
+	const least, most = 512, 256 << 10
+	if f, ok := r.(*os.File); ok {
+		if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
+			return min(most, max(least, fi.Size()+1))
+		}
+	}
+	return most
 }
 
 // seal makes the file read-only and gives it the stamp, so that a later write to it shows.

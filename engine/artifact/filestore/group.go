@@ -6,15 +6,58 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 )
 
 // group brings artifacts that are committed at the same time onto the disk together: what comes while one lot is under
-// way waits and makes up the next.
+// way waits and makes up the next, and a lot waits a moment for those whose files are being hashed.
 type group struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
+	coming  int // are on their way to install
 	waiting []*installation
 	busy    bool
+}
+
+// lotPatience is how long a lot waits for others: less than it takes to write it.
+const lotPatience = 2 * time.Millisecond
+
+func newGroup() *group {
+	g := &group{}
+	g.cond = sync.NewCond(&g.mu)
+	return g
+}
+
+// expect announces an installation. The function takes that back, once; install does it too.
+func (g *group) expect() (arrived func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.coming++
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.coming--; g.coming == 0 {
+				g.cond.Broadcast()
+			}
+		})
+	}
+}
+
+// settle waits for those that are coming.
+func (g *group) settle() {
+	over := false
+	timer := time.AfterFunc(lotPatience, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		over = true
+		g.cond.Broadcast()
+	})
+	defer timer.Stop()
+	for g.coming > 0 && !over {
+		g.cond.Wait()
+	}
 }
 
 // installation is the files of one artifact that wait for their final names, the manifest last.
@@ -29,17 +72,18 @@ type installation struct {
 func (g *group) install(s *Store, in *installation) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cond == nil {
-		g.cond = sync.NewCond(&g.mu)
-	}
 	g.waiting = append(g.waiting, in)
 	for !in.done {
 		if g.busy {
 			g.cond.Wait()
 			continue
 		}
+		g.busy = true
+		if g.coming > 0 {
+			g.settle()
+		}
 		lot := g.waiting
-		g.waiting, g.busy = nil, true
+		g.waiting = nil
 		g.mu.Unlock()
 		s.installLot(lot)
 		g.mu.Lock()

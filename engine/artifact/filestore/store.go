@@ -48,7 +48,7 @@ type Store struct {
 	faults  func(point string)
 	grace   time.Duration
 	noClone atomic.Bool // the file system refused a reflink once
-	group   group
+	group   *group
 }
 
 // Option changes how a store works.
@@ -70,7 +70,7 @@ func Open(dir string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store at %s: %w", dir, err)
 	}
-	s := &Store{dir: abs, root: filepath.Join(abs, "v1"), now: time.Now, faults: func(string) {}}
+	s := &Store{dir: abs, root: filepath.Join(abs, "v1"), now: time.Now, faults: func(string) {}, group: newGroup()}
 	for _, o := range options {
 		o(s)
 	}

@@ -39,10 +39,19 @@ func hashed(ctx context.Context, path string, w io.Writer) (digest.Digest, error
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(h, w), reader{ctx, f}, make([]byte, 1<<18)); err != nil {
+	if _, err := io.CopyBuffer(io.MultiWriter(h, w), reader{ctx, f}, make([]byte, bufferFor(f))); err != nil {
 		return "", Plain(err)
 	}
 	return digest.Parse("sha256:" + hex.EncodeToString(h.Sum(nil)))
+}
+
+// bufferFor returns the size of a buffer to read f with: no larger than a small file needs.
+func bufferFor(f *os.File) int64 {
+	const least, most = 512, 256 << 10
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return min(most, max(least, info.Size()+1))
+	}
+	return most
 }
 
 // reader stops reading when its context ends.
