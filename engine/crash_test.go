@@ -7,15 +7,30 @@ import (
 	"os"
 	"os/exec"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"pipe/engine"
+	"pipe/engine/addr"
+	"pipe/engine/apply"
 	"pipe/engine/fault"
 )
 
-const childDir = "PIPE_TEST_CHILD_DIR"
+const (
+	childDir         = "PIPE_TEST_CHILD_DIR"
+	childParallelism = "PIPE_TEST_CHILD_PARALLELISM"
+)
+
+// told prints the nodes that are reported as done.
+type told struct{}
+
+func (told) Event(ev apply.Event) {
+	if ev.Type == apply.NodeFinished && ev.Outcome == apply.Ran {
+		fmt.Println("done", ev.Address)
+	}
+}
 
 // TestMain lets the test binary be the process that is killed.
 func TestMain(m *testing.M) {
@@ -28,7 +43,14 @@ func TestMain(m *testing.M) {
 func child(dir string) int {
 	t := &fatal{}
 	w := &world{t: t, dir: dir, env: map[string]string{"PIPE_FAULT": os.Getenv("PIPE_FAULT")}}
-	if _, err := w.applyPlan(w.plan(engine.PlanOptions{}), engine.ApplyOptions{Parallelism: 1}); err != nil {
+	parallelism := 1
+	if text := os.Getenv(childParallelism); text != "" {
+		var err error
+		if parallelism, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.applyPlan(w.plan(engine.PlanOptions{}), engine.ApplyOptions{Parallelism: parallelism, Sink: told{}}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -68,7 +90,7 @@ func TestKilledAnywhere(t *testing.T) {
 	for _, point := range fault.Points() {
 		for n := 1; ; n++ {
 			w := chainWorld(t)
-			killed := runChild(t, w, fmt.Sprintf("%s:%d", point, n))
+			killed, _ := runChild(t, w, fmt.Sprintf("%s:%d", point, n))
 			name := fmt.Sprintf("%s:%d", point, n)
 			if !killed {
 				if n == 1 {
@@ -95,23 +117,58 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// runChild applies in a process of its own and reports whether it was killed.
-func runChild(t *testing.T, w *world, spec string) bool {
+// TestKilledWhileStoredTogether kills a process that stores many nodes at a time: what it reported as done is in the
+// state, and applying again ends as one clean run.
+func TestKilledWhileStoredTogether(t *testing.T) {
+	files := map[string]string{"raw.txt": "a\n", "main.hcl": treePlan(60)}
+	clean := newWorld(t, files)
+	clean.apply(engine.PlanOptions{})
+	want := remains(clean)
+	for _, spec := range []string{"after-put:1", "after-put:20", "state-appended:1", "state-appended:3", "state-appended:5",
+		"after-commit:2", "after-commit:30", "state-folded:1", "run-finished:1"} {
+		w := newWorld(t, files)
+		killed, out := runChild(t, w, spec, childParallelism+"=4")
+		if !killed {
+			t.Fatalf("%s: not killed: %s", spec, out)
+		}
+		entries := w.snapshot().Entries
+		for _, line := range strings.Split(out, "\n") {
+			name, done := strings.CutPrefix(line, "done ")
+			if !done {
+				continue
+			}
+			a, err := addr.Parse(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if entries[a] == nil {
+				t.Errorf("%s: %s was reported as done and is not in the state", spec, name)
+			}
+		}
+		if res, _ := w.apply(engine.PlanOptions{}); res.Outcome != "succeeded" || remains(w) != want {
+			t.Errorf("%s: the apply afterwards %s: state\n got %s\nwant %s", spec, res.Outcome, remains(w), want)
+		}
+		verifyAudit(t, w, spec)
+	}
+}
+
+// runChild applies in a process of its own and reports whether it was killed, and what it printed.
+func runChild(t *testing.T, w *world, spec string, env ...string) (killed bool, printed string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+w.dir, "PIPE_FAULT="+spec)
+	cmd.Env = append(append(os.Environ(), childDir+"="+w.dir, "PIPE_FAULT="+spec), env...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
-		return false
+		return false, string(out)
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL {
-			return true
+			return true, string(out)
 		}
 	}
 	t.Fatalf("%s: %v\n%s", spec, err, out)
-	return false
+	return false, ""
 }
 
 func verifyAudit(t *testing.T, w *world, name string) {

@@ -66,7 +66,7 @@ func (s *Store) Commit(ctx context.Context, dir string, info artifact.Info) (*ar
 	if err := s.install(ctx, taken, id, raw, arrived); err != nil {
 		return nil, err
 	}
-	return s.manifest(id)
+	return decode(id, raw)
 }
 
 // each calls work for 0 to n-1, several at the same time, and returns the first error, which cancels the others.
