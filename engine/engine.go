@@ -74,6 +74,8 @@ type Source struct {
 	Vars             map[string]string
 	VarFiles         []string
 	MissingSecretsOK bool
+	// Fresh parses the plan files even where their decoded form was kept.
+	Fresh bool
 }
 
 // Loaded is a decoded pipeline in its order. With errors it has at least Pipeline.Sources, for excerpts.
@@ -84,7 +86,11 @@ type Loaded struct {
 
 // Load decodes plan files and orders their nodes.
 func (e *Engine) Load(src Source) (*Loaded, hcl.Diagnostics) {
-	p, diags := config.Load(config.LoadOptions{Path: src.Path, WorkDir: e.WorkDir, Environment: e.Options.Environment,
+	saved := filepath.Join(e.WorkDir, ".pipe", "cache")
+	if src.Fresh {
+		saved = ""
+	}
+	p, diags := config.Load(config.LoadOptions{Saved: saved, Path: src.Path, WorkDir: e.WorkDir, Environment: e.Options.Environment,
 		Version: e.Version, Registry: e.Registry, Vars: src.Vars, VarFiles: src.VarFiles, Getenv: e.Getenv,
 		ConfigTopic: e.settings.Topic, MissingSecretsOK: src.MissingSecretsOK})
 	l := &Loaded{Pipeline: p}

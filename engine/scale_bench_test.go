@@ -79,3 +79,16 @@ func BenchmarkPlanInstancesUnchanged(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPlanBlocksWarm plans where nothing changed, with the decoded form that the plan before kept.
+func BenchmarkPlanBlocksWarm(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b, map[string]string{"main.hcl": treePlan(n), "raw.txt": "a\n"})
+			planOnce(b, w)
+			for b.Loop() {
+				planOnce(b, w)
+			}
+		})
+	}
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
 	"pipe/engine/diag"
+	"pipe/engine/digest"
 	"pipe/engine/stage"
 )
 
@@ -155,11 +156,11 @@ func refused(name string) function.Function {
 // fileFunctions read files below the working directory and the allowed paths.
 func (l *loader) fileFunctions() map[string]function.Function {
 	read := func(p string) (string, error) {
-		abs, err := l.paths.Path(p)
+		abs, err := l.confine(p)
 		if err != nil {
 			return "", err
 		}
-		b, err := os.ReadFile(abs)
+		b, err := l.reads.file(abs)
 		if err != nil {
 			return "", absentf("config.missing_file", "Missing file", "the file %q cannot be read: %s", p, reason(err))
 		}
@@ -171,11 +172,12 @@ func (l *loader) fileFunctions() map[string]function.Function {
 			Params: []function.Parameter{{Name: "path", Type: cty.String}},
 			Type:   function.StaticReturnType(cty.Bool),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				abs, err := l.paths.Path(args[0].AsString())
+				abs, err := l.confine(args[0].AsString())
 				if err != nil {
 					return cty.NilVal, function.NewArgError(0, err)
 				}
 				info, err := os.Stat(abs)
+				l.reads.add(readKind, abs, kindOf(info, err))
 				return cty.BoolVal(err == nil && info.Mode().IsRegular()), nil
 			},
 		}),
@@ -192,7 +194,7 @@ func (l *loader) fileFunctions() map[string]function.Function {
 
 // fileSet lists the regular files below dir whose relative path matches the pattern; ** matches directories.
 func (l *loader) fileSet(dir, pattern string) (cty.Value, error) {
-	abs, err := l.paths.Path(dir)
+	abs, err := l.confine(dir)
 	if err != nil {
 		return cty.NilVal, function.NewArgError(0, err)
 	}
@@ -200,17 +202,14 @@ func (l *loader) fileSet(dir, pattern string) (cty.Value, error) {
 	if err != nil {
 		return cty.NilVal, function.NewArgError(1, err)
 	}
+	files, err := filesBelow(abs)
+	l.reads.add(readTree, abs, digest.JSON(files))
 	var found []cty.Value
-	err = filepath.WalkDir(abs, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+	for _, rel := range files {
+		if match.MatchString(rel) {
+			found = append(found, cty.StringVal(rel))
 		}
-		rel, err := filepath.Rel(abs, p)
-		if err == nil && match.MatchString(filepath.ToSlash(rel)) {
-			found = append(found, cty.StringVal(filepath.ToSlash(rel)))
-		}
-		return err
-	})
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return cty.NilVal, fmt.Errorf("the directory %q cannot be read: %s", dir, reason(err))
 	}
@@ -218,6 +217,20 @@ func (l *loader) fileSet(dir, pattern string) (cty.Value, error) {
 		return cty.SetValEmpty(cty.String), nil
 	}
 	return cty.SetVal(found), nil
+}
+
+// filesBelow lists the regular files below a directory, relative to it, with slashes.
+func filesBelow(dir string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		files = append(files, filepath.ToSlash(rel))
+		return err
+	})
+	return files, err
 }
 
 // globPattern translates *, ?, ** and {a,b} to a regular expression.
@@ -310,7 +323,7 @@ func (l *loader) outsideFunctions() map[string]function.Function {
 				if !envName.MatchString(name) {
 					return cty.NilVal, function.NewArgErrorf(0, "%s cannot be the name of an environment variable", strconv.Quote(name))
 				}
-				if v, ok := l.opts.Getenv(name); (!ok || v == "") && !l.opts.MissingSecretsOK {
+				if !l.secretSet(name) && !l.opts.MissingSecretsOK {
 					return cty.NilVal, absentf("config.missing_secret", "Missing secret", "the environment variable %s is not set. A secret is read from the environment when its node runs: set %s where pipe runs, or in .env in the dev environment", name, name)
 				}
 				return cty.CapsuleVal(stage.SecretType, &stage.Secret{Name: name}), nil
@@ -322,7 +335,7 @@ func (l *loader) outsideFunctions() map[string]function.Function {
 			Type:     function.StaticReturnType(cty.String),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 				name := args[0].AsString()
-				v, ok := l.opts.Getenv(name)
+				v, ok := l.getenv(name)
 				switch {
 				case ok:
 					return cty.StringVal(v), nil

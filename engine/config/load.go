@@ -29,6 +29,9 @@ type LoadOptions struct {
 	Getenv func(name string) (string, bool)
 	// ConfigTopic gives the values of config("topic"), with an Origin mark on each leaf. Nil: there is no configuration.
 	ConfigTopic func(topic string) (cty.Value, error)
+	// Saved is an absolute directory where the decoded form of a large plan is kept and taken from while everything that was
+	// read for it is the same; "" is none.
+	Saved string
 	// MissingSecretsOK lets secret("NAME") succeed where NAME is not set, as static checks do on machines without secrets.
 	MissingSecretsOK bool
 }
@@ -36,9 +39,13 @@ type LoadOptions struct {
 // Load reads, checks and decodes the plan files. The Pipeline is never nil: with errors it holds at least Sources, so
 // that the diagnostics can be shown with excerpts, and it must not be used for anything else.
 func Load(opts LoadOptions) (*Pipeline, hcl.Diagnostics) {
+	if p := restore(opts); p != nil {
+		return p, nil
+	}
 	l := newLoader(opts)
 	l.load()
 	l.finish()
+	l.save()
 	return l.p, l.diags
 }
 
@@ -57,6 +64,7 @@ type loading struct {
 	sources   map[string]*moduleSource // by absolute directory
 	declared  map[addr.Addr]declaration
 	redact    []string // values of sensitive variables
+	reads     readSet
 }
 
 // loader holds what the phases of one module share: of the plan itself, which is the root, or of one instance of a module
@@ -101,6 +109,7 @@ func newLoader(opts LoadOptions) *loader {
 		suites:    map[string]suite{},
 		targets:   map[string]target{},
 		sources:   map[string]*moduleSource{},
+		reads:     readSet{},
 	}).module()
 	l.root.Functions = l.functions()
 	return l

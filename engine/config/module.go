@@ -106,7 +106,9 @@ func (l *loader) readModule(c *call, at hcl.Range) *moduleSource {
 	}
 	s := &moduleSource{}
 	l.sources[c.dir] = s
-	if info, err := os.Stat(c.dir); err != nil || !info.IsDir() {
+	info, err := os.Stat(c.dir)
+	l.reads.add(readKind, c.dir, kindOf(info, err))
+	if err != nil || !info.IsDir() {
 		why := "it is no directory"
 		if err != nil {
 			why = reason(err)

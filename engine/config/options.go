@@ -253,8 +253,9 @@ func (l *loader) suite(path string) suite {
 		return s
 	}
 	var s suite
-	abs, err := l.paths.Path(path)
+	abs, err := l.confine(path)
 	if err == nil {
+		_, _ = l.reads.file(abs) // before it is parsed: a later change is then seen
 		s.list, err = check.ReadSuite(abs, path)
 	}
 	s.err = err

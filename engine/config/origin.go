@@ -56,6 +56,7 @@ func (l *loader) topic(name string) (cty.Value, error) {
 		t.err = fmt.Errorf("there is no configuration here: %s is not read", TopicFile(name))
 	} else {
 		t.value, t.err = l.opts.ConfigTopic(name)
+		l.reads.add(readTopic, name, topicDigest(t.value, t.err))
 	}
 	l.topics[name] = t
 	return t.value, t.err

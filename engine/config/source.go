@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"pipe/engine/diag"
+	"pipe/engine/digest"
 )
 
 const (
@@ -40,6 +41,7 @@ func (l *loader) readSources() bool {
 // planFiles lists the files of the plan in the order of their names, and sets planDir and the default name.
 func (l *loader) planFiles(path string) ([]string, bool) {
 	info, err := os.Stat(path)
+	l.reads.add(readKind, path, kindOf(info, err))
 	if err != nil {
 		l.add(diag.Error("config.no_plan", nil, "No plan file",
 			"%s cannot be read: %s. Give the path of a plan file, or of a directory with *.hcl files.",
@@ -64,25 +66,36 @@ func (l *loader) planFiles(path string) ([]string, bool) {
 
 // dirFiles lists the plan files of a directory in the order of their names.
 func (l *loader) dirFiles(path string) ([]string, bool) {
-	entries, err := os.ReadDir(path)
+	names, err := planNames(path)
+	l.reads.add(readPlans, path, digest.JSON(names))
 	if err != nil {
 		l.add(diag.Error("config.no_plan", nil, "No plan file", "%s cannot be read: %s.", l.display(path), reason(err)))
 		return nil, false
 	}
 	var files []string
+	for _, n := range names {
+		files = append(files, filepath.Join(path, n))
+	}
+	return files, true
+}
+
+// planNames lists the names of the plan files of a directory, sorted.
+func planNames(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	var names []string
 	for _, e := range entries { // sorted by name
 		if n := e.Name(); !e.IsDir() && strings.HasSuffix(n, planSuffix) && !strings.HasSuffix(n, testSuffix) &&
 			!strings.HasPrefix(n, ".") {
-			files = append(files, filepath.Join(path, n))
+			names = append(names, n)
 		}
 	}
-	return files, true
+	return names, err
 }
 
 // parseFile parses one file and keeps it among the sources.
 func (l *loader) parseFile(path string) (*hclsyntax.Body, bool) {
 	name := l.display(path)
-	src, err := os.ReadFile(path)
+	src, err := l.reads.file(path)
 	if err != nil {
 		l.add(diag.Error("config.no_plan", nil, "No plan file", "%s cannot be read: %s.", name, reason(err)))
 		return nil, false

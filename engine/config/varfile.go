@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
@@ -71,7 +70,7 @@ func (l *loader) varJSON(path string, names []string, values map[string]*fileVal
 		l.add(diag.Error("config.var_file", nil, "Unreadable file of variables", format, args...))
 	}
 	name := l.display(path)
-	src, err := os.ReadFile(path)
+	src, err := l.reads.file(path)
 	if err != nil {
 		fail("%s cannot be read: %s.", name, reason(err))
 		return

@@ -247,7 +247,7 @@ func (l *loader) variableValue(v *variable, fromFile *fileValue) cty.Value {
 		}
 		return val
 	}
-	if s, ok := l.opts.Getenv("PIPE_VAR_" + v.name); ok {
+	if s, ok := l.getenv("PIPE_VAR_" + v.name); ok {
 		return l.variableText(v, s, "the environment variable PIPE_VAR_"+v.name)
 	}
 	if v.fallback == cty.NilVal {
